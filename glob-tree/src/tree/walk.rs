@@ -1,0 +1,201 @@
+//! The walk: every end in the trie whose branch matches a text.
+//!
+//! Owns the simulation of the trie as an automaton with many live states. Neither recursive nor exponential, because a
+//! state is alive at most once:
+//!
+//! - Between two stars every element takes a number of characters that the text fixes (a token ends at the next dot), so a node
+//!   is reached from one place of the star above it in one way only, and later places reach it later.
+//! - A star, once reached, takes any number of characters: reached again, later, it has nothing to add. So the first time that the node
+//!   before it is reached counts, and that node's mark keeps it from counting twice. One that is not below a star is reached
+//!   once anyway, and has no mark.
+//!
+//! So each star is scanned once, from the first position at which it is reached to the end of the text, and what hangs below it up to
+//! the next stars is followed from each position. What ends in a star or in a tail has matched as soon as it is reached.
+
+use std::ops::ControlFlow;
+
+use super::node::{Children, ClassChild, Link, Node, Rest};
+use super::scratch::WalkScratch;
+use super::slab::Slab;
+use super::trie::{ROOT, Trie};
+
+/// A step is also counted for each run of this many bytes of a label or a token, which the processor compares in one or two
+/// instructions.
+const BYTES_PER_STEP: usize = 16;
+/// A star's scan looks at this many bytes at once: as many as a mask has bits.
+const SCAN_BYTES: usize = 64;
+
+impl Trie {
+    /// Calls `hit` with the pattern of every branch that matches, and tells how many steps it took. A pattern that comes twice
+    /// has two branches that do.
+    ///
+    /// With `literal_start` the wildcards that begin a branch match nothing.
+    pub(super) fn walk<F>(&self, text: &str, literal_start: bool, scratch: &mut WalkScratch, hit: F) -> u64
+    where
+        F: FnMut(u32) -> ControlFlow<()>,
+    {
+        if self.nodes.is_empty() {
+            return 0;
+        }
+        scratch.begin(self.marks.slot_count());
+        let mut walk = Walk { nodes: &self.nodes, text, bytes: text.as_bytes(), steps: 0, scratch, hit };
+        // Whether the visitor had enough makes no difference here: it has what it wanted.
+        let _enough: ControlFlow<()> = walk.run(literal_start);
+        walk.steps
+    }
+}
+
+struct Walk<'w, F> {
+    nodes: &'w Slab<Node>,
+    text: &'w str,
+    bytes: &'w [u8],
+    steps: u64,
+    scratch: &'w mut WalkScratch,
+    hit: F,
+}
+
+impl<'w, F> Walk<'w, F>
+where
+    F: FnMut(u32) -> ControlFlow<()>,
+{
+    fn run(&mut self, literal_start: bool) -> ControlFlow<()> {
+        if !literal_start {
+            self.reach(ROOT, 0)?;
+        } else if let Some(children) = &self.nodes[ROOT].children {
+            self.follow_literal(children, 0);
+        }
+        self.drain()?;
+        while let Some((star, from)) = self.scratch.stars.pop() {
+            self.scan(star, from)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Follows what is behind a star from every position that it can end at, the first one first.
+    fn scan(&mut self, star: u32, from: usize) -> ControlFlow<()> {
+        let Some(children) = &self.nodes[star].children else { return ControlFlow::Continue(()) };
+        let mut start = from;
+        for chunk in self.bytes.get(from..).unwrap_or_default().chunks(SCAN_BYTES) {
+            self.steps += chunk.len() as u64;
+            let mut candidates = if children.classes.is_empty() {
+                children.literals.positions(chunk)
+            } else {
+                all_positions(chunk)
+            };
+            while candidates != 0 {
+                let position = start + candidates.trailing_zeros() as usize;
+                candidates &= candidates - 1;
+                self.follow_classes(&children.classes, position);
+                self.follow_literal(children, position);
+                self.drain()?;
+            }
+            start += chunk.len();
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn drain(&mut self) -> ControlFlow<()> {
+        while let Some((node, position)) = self.scratch.reached.pop() {
+            self.reach(node, position)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// The text up to `position` leads to `node`: what ends here, and where does it go on?
+    fn reach(&mut self, node: u32, position: usize) -> ControlFlow<()> {
+        self.steps += 1;
+        let node = &self.nodes[node];
+        let at_end = position == self.bytes.len();
+        let again = node.mark.get().is_some_and(|mark| !self.scratch.stamps.insert(mark));
+        self.end(node, again, at_end)?;
+        let Some(children) = &node.children else { return ControlFlow::Continue(()) };
+        if let Some(star) = children.star.get()
+            && !again
+        {
+            self.scratch.stars.push((star, position));
+        }
+        if !at_end {
+            self.follow_token(children.token, position);
+            self.follow_any(children.any, position);
+            self.follow_classes(&children.classes, position);
+            self.follow_literal(children, position);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn end(&mut self, node: &Node, again: bool, at_end: bool) -> ControlFlow<()> {
+        // Below a star a node is reached many times and ends once: none of the others may look at each end.
+        let open = node.ends.last().is_some_and(|end| end.rest() != Rest::Nothing);
+        if !at_end && (again || !open) {
+            return ControlFlow::Continue(());
+        }
+        self.steps += node.ends.len() as u64;
+        for end in &node.ends {
+            let matches = match end.rest() {
+                Rest::Nothing => at_end,
+                Rest::Anything => !again,
+                Rest::Something => !at_end,
+            };
+            if matches {
+                (self.hit)(end.pattern())?;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn follow_literal(&mut self, children: &'w Children, position: usize) {
+        let Some(&byte) = self.bytes.get(position) else { return };
+        let Some(child) = children.literals.get(byte) else { return };
+        let label = &*self.nodes[child].label;
+        self.steps += 1 + (label.len() / BYTES_PER_STEP) as u64;
+        // The second byte tells most that do not match apart, without the call that compares them all.
+        let second = label.get(1).is_none_or(|byte| self.bytes.get(position + 1) == Some(byte));
+        if second && self.bytes.get(position..).is_some_and(|rest| rest.starts_with(label)) {
+            self.scratch.reached.push((child, position + label.len()));
+        }
+    }
+
+    fn follow_any(&mut self, any: Link, position: usize) {
+        let (Some(any), Some(found)) = (any.get(), self.character(position)) else { return };
+        self.scratch.reached.push((any, position + found.len_utf8()));
+    }
+
+    fn follow_classes(&mut self, classes: &'w [ClassChild], position: usize) {
+        if classes.is_empty() {
+            return;
+        }
+        // None in the middle of a character, where a star's scan passes too.
+        let Some(found) = self.character(position) else { return };
+        self.steps += classes.len() as u64;
+        for child in classes {
+            let inside = if found.is_ascii() {
+                child.ascii >> u32::from(found) & 1 == 1
+            } else {
+                child.class.contains(found)
+            };
+            if inside {
+                self.scratch.reached.push((child.node, position + found.len_utf8()));
+            }
+        }
+    }
+
+    /// A token begins only where the pattern has its start or a dot, and takes all up to the next dot.
+    fn follow_token(&mut self, token: Link, position: usize) {
+        let Some(token) = token.get() else { return };
+        let rest = self.bytes.get(position..).unwrap_or_default();
+        let length = rest.iter().position(|&byte| byte == b'.').unwrap_or(rest.len());
+        self.steps += (length / BYTES_PER_STEP) as u64;
+        if length > 0 {
+            self.scratch.reached.push((token, position + length));
+        }
+    }
+
+    fn character(&self, position: usize) -> Option<char> {
+        self.text.get(position..)?.chars().next()
+    }
+}
+
+/// A bit for each byte, the first byte's lowest.
+fn all_positions(chunk: &[u8]) -> u64 {
+    u64::MAX >> (SCAN_BYTES - chunk.len())
+}

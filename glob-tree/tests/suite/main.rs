@@ -1,0 +1,9 @@
+//! The crate as its users see it: the vectors, a model, and patterns made to hurt.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
+
+mod adversarial;
+mod basics;
+mod model;
+mod oracle;
+mod vectors;
