@@ -1,0 +1,212 @@
+//! What all sessions share: the routing table, the topics, the list of sessions.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
+
+use glob_tree::Scratch;
+
+use crate::Limits;
+use crate::message::Now;
+use crate::outbox::Outbox;
+use crate::publisher::{Batch, Message, Publisher};
+use crate::reason::CloseReason;
+use crate::routing::{RoutingTable, Subscription};
+use crate::stats::{SessionInfo, Totals};
+use crate::sync::{lock, read, write};
+use crate::topics::{TopicInfo, TopicStats, Topics};
+use crate::wire::native::encode;
+
+/// The state of a broker. Shared by all its sessions.
+#[derive(Debug)]
+pub struct Broker {
+    limits: Limits,
+    pub(crate) table: RwLock<RoutingTable>,
+    topics: Topics,
+    sessions: Mutex<BTreeMap<u64, Arc<SessionInfo>>>,
+    sessions_begun: AtomicU64,
+    /// Why every session ends, once that is so.
+    ending: OnceLock<CloseReason>,
+    /// The figures of sessions that ended.
+    ended: Mutex<Totals>,
+}
+
+impl Broker {
+    /// A broker without sessions.
+    pub fn new(limits: Limits) -> Self {
+        Broker {
+            topics: Topics::new(&limits),
+            limits,
+            table: RwLock::new(RoutingTable::new()),
+            sessions: Mutex::default(),
+            sessions_begun: AtomicU64::new(0),
+            ending: OnceLock::new(),
+            ended: Mutex::default(),
+        }
+    }
+
+    /// What it allows.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// A number for a new session; never given twice, never 0.
+    pub fn next_session(&self) -> u64 {
+        self.sessions_begun.fetch_add(1, Relaxed) + 1
+    }
+
+    pub(crate) fn topics(&self) -> &Topics {
+        &self.topics
+    }
+
+    pub(crate) fn add_session(&self, info: Arc<SessionInfo>) {
+        let outbox = Arc::clone(&info.outbox);
+        lock(&self.sessions).insert(info.id, info);
+        if let Some(reason) = self.ending.get() {
+            outbox.end(reason.clone());
+        }
+    }
+
+    pub(crate) fn remove_session(&self, info: &SessionInfo) {
+        lock(&self.ended).add(&info.totals());
+        lock(&self.sessions).remove(&info.id);
+    }
+
+    /// Puts subscriptions into effect or ends them, and raises the stamps of the topics that they name.
+    pub(crate) fn change_table<T>(&self, change: impl FnOnce(&mut RoutingTable) -> T) -> T {
+        change(&mut write(&self.table))
+    }
+
+    /// Raises the stamp of the topic that a subscription without a wildcard names. The table must be held for writing.
+    pub(crate) fn raise(&self, subscription: &Subscription) {
+        if let Some(topic) = subscription.pattern.literal().and_then(|name| self.topics.get(name)) {
+            topic.raise();
+        }
+    }
+
+    /// The sessions that there are, oldest first.
+    pub fn sessions(&self) -> Vec<Arc<SessionInfo>> {
+        lock(&self.sessions).values().cloned().collect()
+    }
+
+    /// The session of this number, while it lasts.
+    pub fn session(&self, id: u64) -> Option<Arc<SessionInfo>> {
+        lock(&self.sessions).get(&id).cloned()
+    }
+
+    /// Asks silent sessions for a sign of life, and ends those that gave none: see [`Limits::idle_timeout_ms`]. Call it about
+    /// once a second.
+    pub fn check_silence(&self, now: Now) {
+        let idle_ms = self.limits.idle_timeout_ms;
+        if idle_ms > 0 {
+            self.sessions().iter().for_each(|session| session.check_silence(now, idle_ms));
+        }
+    }
+
+    /// Ends every session, for the same reason, and each one that begins from now on. What waits for them is still written.
+    pub fn end_sessions(&self, reason: &CloseReason) {
+        // The first reason stands.
+        let _ = self.ending.set(reason.clone());
+        for session in self.sessions() {
+            session.outbox.end(reason.clone());
+            session.outbox.link().wake();
+        }
+    }
+
+    /// Gives up what waits for the sessions that there are. Returns how many messages are lost by it.
+    pub fn abandon_sessions(&self) -> u64 {
+        let abandon = |session: &Arc<SessionInfo>| {
+            let lost = session.outbox.abandon();
+            session.outbox.link().wake();
+            lost
+        };
+        self.sessions().iter().map(abandon).sum()
+    }
+
+    /// How many sessions there are.
+    pub fn connections(&self) -> usize {
+        lock(&self.sessions).len()
+    }
+
+    /// How many subscriptions there are.
+    pub fn subscriptions(&self) -> usize {
+        read(&self.table).len()
+    }
+
+    /// The figures since the start, of the sessions that ended and those that there are.
+    pub fn totals(&self) -> Totals {
+        // A session that ends meanwhile is missing or counted twice for one look; the next look is right.
+        let mut totals = *lock(&self.ended);
+        for session in self.sessions() {
+            totals.add(&session.totals());
+        }
+        totals
+    }
+
+    /// The figures of the topics.
+    pub fn topic_stats(&self) -> TopicStats {
+        self.topics.stats()
+    }
+
+    /// The `most` topics that were published to last, newest first, with values of up to `value_bytes_max` bytes.
+    pub fn recent_topics(&self, most: usize, value_bytes_max: usize) -> Vec<TopicInfo> {
+        let mut topics = Vec::with_capacity(self.topics.stats().topics);
+        self.topics.for_each(|topic| topics.push((topic.touched(), Arc::clone(topic))));
+        if topics.len() > most {
+            topics.select_nth_unstable_by(most, |(one, _), (other, _)| other.cmp(one));
+            topics.truncate(most);
+        }
+        topics.sort_unstable_by(|(one, _), (other, _)| other.cmp(one));
+        topics.into_iter().map(|(_, topic)| topic.info(value_bytes_max)).collect()
+    }
+
+    /// Whether a publish to `topic` would go to anybody.
+    pub fn has_subscribers(&self, topic: &str) -> bool {
+        !read(&self.table).route(topic, &mut Scratch::default()).0.is_empty()
+    }
+
+    /// Publishes in the server's own name, also to reserved topics. `value` is one MessagePack value. Returns the number of sessions that
+    /// it goes to. [`Broker::flush`] sends it off.
+    pub fn publish(
+        &self,
+        publisher: &mut Publisher,
+        now: Now,
+        topic: &str,
+        value: &[u8],
+        retain: bool,
+    ) -> usize {
+        let mut pair = Vec::with_capacity(topic.len() + value.len() + 8);
+        encode::message(&mut pair, topic, value);
+        let message = Message { topic: topic.as_bytes(), pair: &pair, value, meta: None, retain };
+        let table = read(&self.table);
+        let batch = Batch { broker: self, table: &table, now, input: &pair };
+        let receivers = publisher.publish(batch, &message, true).unwrap_or(0);
+        publisher.commit(batch);
+        receivers
+    }
+
+    /// Sends off what was published in the server's own name.
+    pub fn flush(&self, publisher: &mut Publisher) {
+        publisher.flush();
+    }
+
+    /// Removes subscriptions of a session, some at a time, so that nobody waits long.
+    pub(crate) fn end_subscriptions(
+        &self,
+        outbox: &Arc<Outbox>,
+        subscriptions: impl Iterator<Item = Arc<Subscription>>,
+    ) {
+        let mut subscriptions = subscriptions.peekable();
+        while subscriptions.peek().is_some() {
+            self.change_table(|table| {
+                for subscription in subscriptions.by_ref().take(CHANGES_AT_ONCE) {
+                    table.remove(outbox, &subscription);
+                    self.raise(&subscription);
+                }
+            });
+        }
+    }
+}
+
+/// Subscriptions removed in one go: some hundred microseconds.
+const CHANGES_AT_ONCE: usize = 256;

@@ -1,0 +1,31 @@
+//! Everything that decides in the broker: topics, wire formats, the routing table, retained messages, outboxes and their
+//! policies, counters. It has no sockets, no files, no threads and no clock of its own: bytes and the time come in as arguments, bytes
+//! and names of what to flush go out. `broker-server` adds the tasks, `broker-client` uses the wire formats.
+//!
+//! Locks are taken in this order: the routing table, a topic's shard, a topic, an outbox. No lock is held while a [`outbox::Link`] is
+//! called.
+
+mod broker;
+mod limits;
+mod message;
+pub mod outbox;
+mod publisher;
+pub mod reason;
+mod routing;
+mod session;
+mod stats;
+mod sync;
+pub mod topic;
+mod topics;
+pub mod wire;
+
+pub use broker::Broker;
+pub use glob_tree;
+pub use limits::Limits;
+pub use message::Now;
+pub use outbox::Policy;
+pub use publisher::Publisher;
+pub use routing::Subscription;
+pub use session::{Next, Progress, ServerName, Session};
+pub use stats::{SessionInfo, Totals};
+pub use topics::{TopicInfo, TopicStats};

@@ -1,0 +1,112 @@
+//! The table of all subscriptions, and the stamps that tell a cached route whether it still holds.
+//!
+//! It lives behind one read-write lock that doubles as the broker's gate: a publisher holds it for reading for the length of a batch,
+//! a change holds it for writing. So a subscribe falls between two batches, never into one: what was published before it is retained
+//! and delivered, what is published after it is routed to it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, Weak};
+
+use glob_tree::{GlobTree, Pattern, Scratch};
+
+use super::{Subscriber, Subscription, Targets};
+use crate::outbox::Outbox;
+use crate::sync::lock;
+use crate::topic::SYSTEM_MARK;
+
+/// When a route was made: it holds while the table says the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Stamp {
+    /// Raised by every change of a subscription with a wildcard.
+    pub(crate) wild: u64,
+    /// Raised by every change of one without, for the topic that it names.
+    pub(crate) exact: u64,
+}
+
+/// Subscriptions, by pattern.
+#[derive(Debug)]
+pub(crate) struct RoutingTable {
+    tree: GlobTree<Subscriber>,
+    wild: u64,
+    changes: u64,
+    /// Targets by what they are made of, since the last change. Weak: routes own them.
+    shared: Mutex<HashMap<TargetsKey, Weak<Targets>>>,
+}
+
+/// Session and address of the subscription, for each subscriber that matched.
+type TargetsKey = Vec<(u64, usize)>;
+
+/// More different sets than this are not shared: the map must not grow without bound between two changes.
+const SHARED_MAX: usize = 65_536;
+
+impl RoutingTable {
+    pub(crate) fn new() -> Self {
+        RoutingTable {
+            tree: GlobTree::with_reserved(SYSTEM_MARK),
+            wild: 1,
+            changes: 1,
+            shared: Mutex::default(),
+        }
+    }
+
+    /// How many changes there were: an order of subscribes and batches.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// The part of a stamp that holds for all topics.
+    pub(crate) fn wild(&self) -> u64 {
+        self.wild
+    }
+
+    /// How many subscriptions there are.
+    pub(crate) fn len(&self) -> usize {
+        self.tree.len()
+    }
+
+    /// Puts a subscription into effect, in place of the session's earlier one to the same pattern.
+    pub(crate) fn insert(&mut self, outbox: Arc<Outbox>, subscription: Arc<Subscription>) {
+        let pattern = subscription.pattern.clone();
+        let subscriber = Subscriber { outbox, subscription };
+        self.tree.remove(&pattern, &subscriber);
+        self.tree.insert(&pattern, subscriber);
+        self.changed(&pattern);
+    }
+
+    /// Ends a subscription.
+    pub(crate) fn remove(&mut self, outbox: &Arc<Outbox>, subscription: &Arc<Subscription>) {
+        let subscriber = Subscriber { outbox: Arc::clone(outbox), subscription: Arc::clone(subscription) };
+        if self.tree.remove(&subscription.pattern, &subscriber).is_some() {
+            self.changed(&subscription.pattern);
+        }
+    }
+
+    fn changed(&mut self, pattern: &Pattern) {
+        self.changes += 1;
+        // Whoever changes a subscription without a wildcard raises the stamp of its topic.
+        if pattern.literal().is_none() {
+            self.wild += 1;
+        }
+        lock(&self.shared).clear();
+    }
+
+    /// The targets of a topic, and the steps that they took: the whole question, which caches answer nearly always.
+    pub(crate) fn route(&self, topic: &str, scratch: &mut Scratch) -> (Arc<Targets>, u64) {
+        let mut matched: Vec<&Subscriber> = Vec::new();
+        let steps = self.tree.matches(topic, scratch, |subscriber| matched.push(subscriber));
+        matched.sort_by_key(|subscriber| subscriber.outbox.session());
+        let key: TargetsKey = matched
+            .iter()
+            .map(|subscriber| (subscriber.outbox.session(), Arc::as_ptr(&subscriber.subscription).addr()))
+            .collect();
+        let mut shared = lock(&self.shared);
+        if let Some(targets) = shared.get(&key).and_then(Weak::upgrade) {
+            return (targets, steps);
+        }
+        let targets = Arc::new(Targets::new(&matched));
+        if shared.len() < SHARED_MAX {
+            shared.insert(key, Arc::downgrade(&targets));
+        }
+        (targets, steps)
+    }
+}

@@ -1,0 +1,433 @@
+//! One client connection, without the connection: bytes in, effects on the broker, answers into the session's outbox.
+//!
+//! The owner brings what it read to [`Session::handle`], in pieces of any size, and does what the answer says. A session that subscribes
+//! is served no further until its retained messages are in its outbox, at the pace of the subscriber; so commands take effect in
+//! their order.
+
+mod join;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+
+use glob_tree::{Dialect, Pattern};
+
+use self::join::Join;
+use crate::broker::Broker;
+use crate::message::{MetaParts, Now};
+use crate::outbox::Outbox;
+use crate::publisher::{Batch, Message, Publisher, Refused};
+use crate::reason::{CloseReason, ErrorCode};
+use crate::routing::Subscription;
+use crate::stats::SessionInfo;
+use crate::sync::read;
+use crate::topic;
+use crate::wire::native::{
+    Command, CommandError, Decoder, Hello, Publish, Subscribe, VERSION, Welcome, encode,
+};
+
+/// A session of the native protocol.
+#[derive(Debug)]
+pub struct Session {
+    broker: Arc<Broker>,
+    outbox: Arc<Outbox>,
+    info: Arc<SessionInfo>,
+    decoder: Decoder,
+    publisher: Publisher,
+    subscriptions: HashMap<String, Arc<Subscription>>,
+    /// The client said `Hello`.
+    introduced: bool,
+    join: Option<Join>,
+    /// Its own outbox holds answers that nobody was asked to write.
+    said: bool,
+    server: ServerName,
+}
+
+/// What `Welcome` says of the program.
+#[derive(Debug, Clone, Copy)]
+#[allow(clippy::exhaustive_structs)]
+pub struct ServerName {
+    /// The program.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+}
+
+/// What [`Session::handle`] did and what the owner does next.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+#[allow(clippy::exhaustive_structs)]
+pub struct Progress {
+    /// Bytes of the input that are done with. The rest comes again, with more behind it.
+    pub consumed: usize,
+    /// What the session waits for.
+    pub next: Next,
+}
+
+/// What a session waits for.
+#[derive(Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums)]
+pub enum Next {
+    /// More input. The frame that has begun takes so many bytes at the least; 0 if none has, or nothing is known.
+    Read {
+        /// See there.
+        needed: usize,
+    },
+    /// Its turn: it has worked long enough, and others wait.
+    Turn,
+    /// Room in its own outbox, told by [`Link::room`](crate::outbox::Link::room).
+    Room,
+    /// Nothing: it ends, for the reason that the outbox tells.
+    End,
+}
+
+/// Why the loop over publishes stopped.
+enum Stop<'a> {
+    /// No whole frame is left.
+    Empty,
+    /// Others wait.
+    Spent,
+    /// A command that is not a publish, or not a command.
+    Command(Result<Command<'a>, CommandError>),
+    /// Bytes that are no frame.
+    Broken(CommandError),
+}
+
+impl Session {
+    /// A session that begins now.
+    pub fn new(
+        broker: Arc<Broker>,
+        outbox: Arc<Outbox>,
+        address: String,
+        server: ServerName,
+        now: Now,
+    ) -> Self {
+        let info = Arc::new(SessionInfo {
+            id: outbox.session(),
+            address,
+            protocol: "native",
+            started: now,
+            name: OnceLock::new(),
+            outbox: Arc::clone(&outbox),
+            commands: AtomicU64::new(0),
+            messages_in: AtomicU64::new(0),
+            bytes_in: AtomicU64::new(0),
+            heard_monotonic_ms: AtomicU64::new(now.monotonic_ms),
+            subscriptions: AtomicUsize::new(0),
+            introduced: AtomicBool::new(false),
+            pinged: AtomicBool::new(false),
+            held: AtomicBool::new(false),
+        });
+        broker.add_session(Arc::clone(&info));
+        Session {
+            decoder: Decoder::new(broker.limits().wire),
+            publisher: Publisher::new(outbox.session()),
+            broker,
+            outbox,
+            info,
+            subscriptions: HashMap::new(),
+            introduced: false,
+            join: None,
+            said: false,
+            server,
+        }
+    }
+
+    /// What others see of it.
+    pub fn info(&self) -> &Arc<SessionInfo> {
+        &self.info
+    }
+
+    /// Its outbox.
+    pub fn outbox(&self) -> &Arc<Outbox> {
+        &self.outbox
+    }
+
+    /// Handles the whole frames in `input` and flushes what they touched. Call it with an empty input when [`Next`] said other than
+    /// `Read` and what it waited for has come.
+    pub fn handle(&mut self, now: Now, input: &[u8]) -> Progress {
+        let mut at = 0;
+        let next = self.handle_frames(now, input, &mut at);
+        self.publisher.flush();
+        if std::mem::take(&mut self.said) || next == Next::End {
+            self.outbox.link().flush_now(&self.outbox);
+        }
+        self.info.bytes_in.fetch_add(at as u64, Relaxed);
+        self.info.held.store(next == Next::Room, Relaxed);
+        Progress { consumed: at, next }
+    }
+
+    /// Ends the session: its subscriptions go, its figures are added to the broker's. The outbox is the owner's to drain or abandon.
+    pub fn end(&mut self) {
+        self.broker.end_subscriptions(
+            &self.outbox,
+            self.subscriptions.drain().map(|(_, subscription)| subscription),
+        );
+        self.join = None;
+    }
+
+    fn handle_frames(&mut self, now: Now, input: &[u8], at: &mut usize) -> Next {
+        loop {
+            if self.outbox.ending().is_some() {
+                return Next::End;
+            }
+            if let Some(join) = &mut self.join {
+                match join.advance(&self.broker, &self.outbox) {
+                    join::Step::Done => self.join = None,
+                    join::Step::More => return Next::Turn,
+                    join::Step::Room => return Next::Room,
+                }
+            }
+            if self.outbox.is_congested() {
+                self.outbox.link().flush_now(&self.outbox);
+                if self.outbox.is_congested() {
+                    return Next::Room;
+                }
+            }
+            match self.publish_all(now, input, at) {
+                Stop::Empty => return Next::Read { needed: self.decoder.needed() },
+                Stop::Spent => return Next::Turn,
+                Stop::Command(command) => {
+                    if let Err(error) = command.and_then(|command| self.execute(command)) {
+                        self.refuse(&error);
+                    }
+                }
+                Stop::Broken(error) => self.close(&error),
+            }
+        }
+    }
+
+    /// Publishes one message after another while nothing else comes, with the table held for reading all the while.
+    fn publish_all<'a>(&mut self, now: Now, input: &'a [u8], at: &mut usize) -> Stop<'a> {
+        let broker = Arc::clone(&self.broker);
+        let table = read(&broker.table);
+        let batch = Batch { broker: &broker, table: &table, now, input };
+        let (mut commands, mut messages) = (0, 0);
+        let stop = loop {
+            if self.publisher.is_spent(batch) {
+                break Stop::Spent;
+            }
+            let decoded = match self.decoder.next(input.get(*at..).unwrap_or_default()) {
+                Ok(Some(decoded)) => decoded,
+                Ok(None) => break Stop::Empty,
+                Err(error) => break Stop::Broken(error),
+            };
+            *at += decoded.frame_bytes;
+            commands += 1;
+            let Ok(Command::Publish(publish)) = decoded.command else { break Stop::Command(decoded.command) };
+            match self.publish(batch, &publish) {
+                Ok(()) => messages += 1,
+                Err(error) => break Stop::Command(Err(error)),
+            }
+        };
+        self.publisher.commit(batch);
+        self.info.commands.fetch_add(commands, Relaxed);
+        self.info.messages_in.fetch_add(messages, Relaxed);
+        stop
+    }
+
+    #[inline]
+    fn publish(&mut self, batch: Batch<'_>, publish: &Publish<'_>) -> Result<(), CommandError> {
+        if publish.meta.is_some() {
+            return self.publish_with_options(batch, publish);
+        }
+        let Publish { pair, topic, value, .. } = *publish;
+        let message = Message { topic, pair, value, meta: None, retain: true };
+        match self.publisher.publish(batch, &message, false) {
+            Ok(_) => Ok(()),
+            Err(refused) => Err(refused_error(&refused, None)),
+        }
+    }
+
+    #[cold]
+    fn publish_with_options(&mut self, batch: Batch<'_>, publish: &Publish<'_>) -> Result<(), CommandError> {
+        self.need_hello("options")?;
+        let Publish { pair, topic, value, meta } = *publish;
+        let options = meta.unwrap_or_default();
+        let limit = self.broker.limits().topic_bytes_max;
+        let reply =
+            options.reply.map(|reply| topic::validate(reply, limit)).transpose().map_err(|error| {
+                CommandError::new(ErrorCode::InvalidTopic, options.id, format!("reply: {error}"))
+            })?;
+        let parts = MetaParts { reply, headers: options.headers, key: options.key };
+        let retain = options.retain.unwrap_or(reply.is_none());
+        let message = Message { topic, pair, value, meta: Some(parts), retain };
+        let receivers = self
+            .publisher
+            .publish(batch, &message, false)
+            .map_err(|refused| refused_error(&refused, options.id))?;
+        if let Some(id) = options.id {
+            // The message goes first where the session gets it itself.
+            self.publisher.commit_run();
+            let mut result = Vec::new();
+            encode::unsigned(&mut result, receivers as u64);
+            self.answer(id, &result);
+        }
+        Ok(())
+    }
+
+    fn execute(&mut self, command: Command<'_>) -> Result<(), CommandError> {
+        match command {
+            Command::Subscribe(subscribe) => self.subscribe(&subscribe)?,
+            Command::Unsubscribe { pattern, id } => self.unsubscribe(pattern, id)?,
+            Command::Hello(hello) => self.hello(hello)?,
+            Command::Ping { id } => {
+                self.need_hello("Ping")?;
+                match id {
+                    Some(id) => self.answer(id, NIL),
+                    None => self.say(encode::pong),
+                }
+            }
+            Command::Pong => self.need_hello("Pong")?,
+            Command::Close => {
+                self.need_hello("Close")?;
+                self.outbox.end(CloseReason::Closed);
+            }
+            // Published where it was decoded.
+            Command::Publish(_) => {}
+        }
+        Ok(())
+    }
+
+    fn hello(&mut self, hello: Hello) -> Result<(), CommandError> {
+        if self.introduced {
+            return Err(CommandError::new(ErrorCode::UnexpectedHello, None, "a session says Hello once"));
+        }
+        self.introduced = true;
+        self.info.introduced.store(true, Relaxed);
+        self.outbox.tell();
+        if let Some(name) = hello.name {
+            // Set once: a second Hello was refused above.
+            let _ = self.info.name.set(name);
+        }
+        let broker = Arc::clone(&self.broker);
+        let limits = broker.limits();
+        let welcome = Welcome {
+            server: self.server.name.to_owned(),
+            version: self.server.version.to_owned(),
+            protocol: VERSION,
+            session: self.info.id,
+            frame_bytes_max: limits.wire.frame_bytes_max as u64,
+            topic_bytes_max: limits.topic_bytes_max as u64,
+            pattern_bytes_max: limits.pattern.bytes_max as u64,
+            subscriptions_max: limits.subscriptions_max as u64,
+            depth_max: limits.wire.depth_max as u64,
+            outbox_bytes_max: limits.outbox_bytes_max as u64,
+            idle_timeout_ms: limits.idle_timeout_ms,
+        };
+        self.say(|out| encode::welcome(out, &welcome));
+        Ok(())
+    }
+
+    fn subscribe(&mut self, subscribe: &Subscribe<'_>) -> Result<(), CommandError> {
+        if subscribe.has_options {
+            self.need_hello("options")?;
+        }
+        let error = |code, text: String| CommandError::new(code, subscribe.id, text);
+        let limits = self.broker.limits();
+        if subscribe.pattern.is_empty() {
+            return Err(error(ErrorCode::InvalidPattern, "the pattern is empty".to_owned()));
+        }
+        if subscribe.pattern.chars().any(char::is_control) {
+            return Err(error(ErrorCode::InvalidPattern, "the pattern holds a control character".to_owned()));
+        }
+        let pattern = Pattern::parse(subscribe.pattern, Dialect::Glob, &limits.pattern)
+            .map_err(|wrong| error(ErrorCode::InvalidPattern, wrong.to_string()))?;
+        if !self.subscriptions.contains_key(subscribe.pattern)
+            && self.subscriptions.len() >= limits.subscriptions_max
+        {
+            let text = format!("this session has {} subscriptions, the limit", limits.subscriptions_max);
+            return Err(error(ErrorCode::TooManySubscriptions, text));
+        }
+        let policy = subscribe.policy.unwrap_or(limits.policy);
+        let subscription = Arc::new(Subscription::new(pattern, policy, subscribe.meta));
+        self.subscriptions.insert(subscribe.pattern.to_owned(), Arc::clone(&subscription));
+        self.info.subscriptions.store(self.subscriptions.len(), Relaxed);
+        let broker = Arc::clone(&self.broker);
+        let since = broker.change_table(|table| {
+            table.insert(Arc::clone(&self.outbox), Arc::clone(&subscription));
+            broker.raise(&subscription);
+            // Answered before any message that it brings.
+            if let Some(id) = subscribe.id {
+                self.answer(id, NIL);
+            }
+            table.changes()
+        });
+        self.join = subscribe.retained.then(|| Join::new(&broker, subscription, since));
+        Ok(())
+    }
+
+    fn unsubscribe(&mut self, pattern: &str, id: Option<u64>) -> Result<(), CommandError> {
+        if id.is_some() {
+            self.need_hello("options")?;
+        }
+        let removed = self.subscriptions.remove(pattern);
+        let found = removed.is_some();
+        self.info.subscriptions.store(self.subscriptions.len(), Relaxed);
+        self.broker.end_subscriptions(&self.outbox, removed.into_iter());
+        if let Some(id) = id {
+            self.answer(id, if found { TRUE } else { FALSE });
+        }
+        Ok(())
+    }
+
+    fn need_hello(&self, what: &str) -> Result<(), CommandError> {
+        if self.introduced {
+            return Ok(());
+        }
+        Err(CommandError::new(ErrorCode::HelloRequired, None, format!("{what} need a Hello first")))
+    }
+
+    fn answer(&mut self, id: u64, result: &[u8]) {
+        self.say(|out| encode::ok(out, id, result));
+    }
+
+    /// Puts an answer or an event into the outbox. It is written at the end of the batch or before.
+    fn say(&mut self, frame: impl FnOnce(&mut Vec<u8>)) {
+        let mut out = Vec::new();
+        frame(&mut out);
+        self.outbox.push_control(&out);
+        self.said = true;
+    }
+
+    /// Answers an error. Without `Hello`, and where the protocol says so, it ends the session.
+    fn refuse(&mut self, error: &CommandError) {
+        if error.greets {
+            self.outbox.tell();
+        }
+        if self.introduced || error.greets {
+            self.say(|out| encode::err(out, error.id, error.code.number(), &error.text));
+        }
+        if !self.introduced || error.code.closes() {
+            self.outbox.end(CloseReason::Protocol(error.code, error.text.clone()));
+        }
+    }
+
+    /// As [`Session::refuse`], where the stream cannot go on whatever the error.
+    fn close(&mut self, error: &CommandError) {
+        self.refuse(error);
+        self.outbox.end(CloseReason::Protocol(error.code, error.text.clone()));
+    }
+}
+
+impl Drop for Session {
+    /// A session that goes in whatever way leaves nothing behind.
+    fn drop(&mut self) {
+        self.end();
+        self.broker.remove_session(&self.info);
+    }
+}
+
+const NIL: &[u8] = b"\xc0";
+const FALSE: &[u8] = b"\xc2";
+const TRUE: &[u8] = b"\xc3";
+
+fn refused_error(refused: &Refused, id: Option<u64>) -> CommandError {
+    match refused {
+        Refused::Topic(error) => CommandError::new(ErrorCode::InvalidTopic, id, error.to_string()),
+        Refused::Reserved => {
+            let text = format!("only the server publishes below '{}'", topic::RESERVED_PREFIX);
+            CommandError::new(ErrorCode::ReservedTopic, id, text)
+        }
+    }
+}

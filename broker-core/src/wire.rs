@@ -1,0 +1,3 @@
+//! Wire formats: bytes to commands and events, and back. Pure, incremental, and never recursive on what a peer sends.
+
+pub mod native;
