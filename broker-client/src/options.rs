@@ -1,0 +1,245 @@
+//! What a caller may choose: for a client, for a publish, for a subscription.
+//!
+//! Builders only; who uses a value checks it. Each bound says its unit and why its default is what it is.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::{Backoff, Policy};
+
+/// Options of a [`Client`](crate::Client).
+///
+/// ```
+/// use broker_client::{Backoff, Options};
+/// use std::time::Duration;
+///
+/// let options = Options::new()
+///     .name("thermometer 7")
+///     .connect_timeout(Duration::from_secs(2))
+///     .reconnect(Backoff { max: Duration::from_secs(30), ..Backoff::default() });
+/// assert!(options != Options::default());
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[must_use]
+pub struct Options {
+    pub(crate) name: Option<String>,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) request_timeout: Duration,
+    pub(crate) close_timeout: Duration,
+    pub(crate) ping_interval: Duration,
+    pub(crate) reconnect: Option<Backoff>,
+    pub(crate) max_reconnects: Option<u32>,
+    pub(crate) buffer_bytes_max: usize,
+    pub(crate) subscription_messages_max: usize,
+    pub(crate) subscription_bytes_max: usize,
+    pub(crate) incoming_frame_bytes_max: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            name: None,
+            connect_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(5),
+            close_timeout: Duration::from_secs(5),
+            ping_interval: Duration::from_secs(10),
+            reconnect: Some(Backoff::default()),
+            max_reconnects: None,
+            buffer_bytes_max: 8 << 20,
+            subscription_messages_max: 65_536,
+            subscription_bytes_max: 64 << 20,
+            incoming_frame_bytes_max: 64 << 20,
+        }
+    }
+}
+
+impl Options {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A name that the server shows to people, at most 256 bytes. Default: none.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// How long one attempt to connect may take, from the look-up of the name to the server's `Welcome`. Default: 5 s.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// How long [`Client::request`](crate::Client::request) waits for an answer. Default: 5 s.
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout;
+        self
+    }
+
+    /// How long [`Client::close`](crate::Client::close) waits, and how long the connection goes on for the sake of
+    /// what is still buffered after the last handle was dropped. Default: 5 s.
+    pub fn close_timeout(mut self, timeout: Duration) -> Self {
+        self.close_timeout = timeout;
+        self
+    }
+
+    /// After how much silence the server is asked for a sign of life; after as much again the connection is taken for
+    /// dead. Default: 10 s.
+    pub fn ping_interval(mut self, interval: Duration) -> Self {
+        self.ping_interval = interval;
+        self
+    }
+
+    /// Reconnect, with these delays. This is the default, with [`Backoff::default`].
+    pub fn reconnect(mut self, backoff: Backoff) -> Self {
+        self.reconnect = Some(backoff);
+        self
+    }
+
+    /// Do not reconnect: the client is closed when its connection is.
+    pub fn never_reconnect(mut self) -> Self {
+        self.reconnect = None;
+        self
+    }
+
+    /// Give up after so many failed attempts in a row, at least 1. Default: never.
+    pub fn max_reconnects(mut self, attempts: u32) -> Self {
+        self.max_reconnects = Some(attempts.max(1));
+        self
+    }
+
+    /// How many bytes may wait to be written before a publish waits. One frame that is larger is still accepted when
+    /// nothing else waits. Default: 8 MiB.
+    pub fn buffer_bytes_max(mut self, bytes: usize) -> Self {
+        self.buffer_bytes_max = bytes;
+        self
+    }
+
+    /// How many messages may wait in one [`Subscription`](crate::Subscription); the oldest goes first. Default: 65,536.
+    pub fn subscription_messages_max(mut self, messages: usize) -> Self {
+        self.subscription_messages_max = messages;
+        self
+    }
+
+    /// How many bytes may wait in one [`Subscription`](crate::Subscription); the oldest goes first. Default: 64 MiB.
+    pub fn subscription_bytes_max(mut self, bytes: usize) -> Self {
+        self.subscription_bytes_max = bytes;
+        self
+    }
+
+    /// The largest frame that the server may send. A larger one breaks the connection. Default: 64 MiB.
+    pub fn incoming_frame_bytes_max(mut self, bytes: usize) -> Self {
+        self.incoming_frame_bytes_max = bytes;
+        self
+    }
+}
+
+/// Options of one publish.
+///
+/// ```
+/// use broker_client::PublishOptions;
+///
+/// let options = PublishOptions::new().retain(false).header("unit", "°C");
+/// assert_ne!(options, PublishOptions::default());
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[must_use]
+pub struct PublishOptions {
+    pub(crate) retain: Option<bool>,
+    pub(crate) reply: Option<String>,
+    pub(crate) headers: Option<BTreeMap<String, String>>,
+    pub(crate) key: Option<Vec<u8>>,
+}
+
+impl PublishOptions {
+    /// The defaults: no headers, no key, no reply topic, retained as the server's rules say.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether the server keeps the message as its topic's newest. Default: yes, unless there is a reply topic.
+    pub fn retain(mut self, retain: bool) -> Self {
+        self.retain = Some(retain);
+        self
+    }
+
+    /// The topic that answers go to.
+    pub fn reply(mut self, topic: impl Into<String>) -> Self {
+        self.reply = Some(topic.into());
+        self
+    }
+
+    /// Adds a header, or replaces the one of that name.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.get_or_insert_default().insert(name.into(), value.into());
+        self
+    }
+
+    /// The key of the message.
+    pub fn key(mut self, key: impl Into<Vec<u8>>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+}
+
+/// Options of one subscription.
+///
+/// ```
+/// use broker_client::SubscribeOptions;
+///
+/// let options = SubscribeOptions::new().meta(true).retained(false).buffer_messages(100);
+/// assert_ne!(options, SubscribeOptions::default());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct SubscribeOptions {
+    pub(crate) meta: bool,
+    pub(crate) retained: bool,
+    pub(crate) policy: Option<Policy>,
+    pub(crate) buffer_messages: Option<usize>,
+    pub(crate) buffer_bytes: Option<usize>,
+}
+
+impl Default for SubscribeOptions {
+    fn default() -> Self {
+        Self { meta: false, retained: true, policy: None, buffer_messages: None, buffer_bytes: None }
+    }
+}
+
+impl SubscribeOptions {
+    /// The defaults: retained messages, no meta, the server's default policy, the client's bounds.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether messages carry their [`Meta`](crate::Meta): time, reply topic, headers, key. Default: no.
+    /// Who wants to answer requests needs it.
+    pub fn meta(mut self, meta: bool) -> Self {
+        self.meta = meta;
+        self
+    }
+
+    /// Whether the retained messages of the matching topics come first. Default: yes.
+    pub fn retained(mut self, retained: bool) -> Self {
+        self.retained = retained;
+        self
+    }
+
+    /// What the server does when this client's outbox there is full. Default: [`Policy::Skip`].
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// How many messages may wait in this subscription; at least 1. Default: [`Options::subscription_messages_max`].
+    pub fn buffer_messages(mut self, messages: usize) -> Self {
+        self.buffer_messages = Some(messages);
+        self
+    }
+
+    /// How many bytes may wait in this subscription. Default: [`Options::subscription_bytes_max`].
+    pub fn buffer_bytes(mut self, bytes: usize) -> Self {
+        self.buffer_bytes = Some(bytes);
+        self
+    }
+}
