@@ -1,0 +1,81 @@
+//! The write half of a connection as its outbox sees it.
+
+use std::io::{self, IoSlice};
+use std::net::Shutdown;
+
+use broker_core::outbox::{Flushed, Link, Outbox, Writer};
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::sync::Notify;
+
+/// What a publisher writes to somebody else's socket before it goes back to its own work.
+const INLINE_BYTES: usize = 256 << 10;
+
+#[derive(Debug)]
+pub(super) struct SocketLink {
+    half: OwnedWriteHalf,
+    writer: Notify,
+    room: Notify,
+}
+
+impl SocketLink {
+    pub(super) fn new(half: OwnedWriteHalf) -> Self {
+        SocketLink { half, writer: Notify::new(), room: Notify::new() }
+    }
+
+    /// Writes what the socket takes at once.
+    pub(super) fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match slices {
+            [one] => self.half.try_write(one),
+            _ => self.half.try_write_vectored(slices),
+        }
+    }
+
+    /// Waits until the socket takes something. Cancel safe.
+    pub(super) async fn writable(&self) -> io::Result<()> {
+        self.half.writable().await
+    }
+
+    /// Has the writer task look at the outbox.
+    pub(super) fn wake_writer(&self) {
+        self.writer.notify_one();
+    }
+
+    /// Waits for [`SocketLink::wake_writer`]. Cancel safe.
+    pub(super) async fn woken(&self) {
+        self.writer.notified().await;
+    }
+
+    /// Lets the session look whether there is room in its outbox.
+    pub(super) fn tell_room(&self) {
+        self.room.notify_one();
+    }
+
+    /// Waits for [`SocketLink::tell_room`]. Cancel safe.
+    pub(super) async fn roomy(&self) {
+        self.room.notified().await;
+    }
+
+    /// Ends the connection in both directions, so that the reader comes to its end too.
+    pub(super) fn shut_down(&self) {
+        // It fails where the peer has ended it before: that is as good.
+        let _ = socket2::SockRef::from(self.half.as_ref()).shutdown(Shutdown::Both);
+        self.tell_room();
+    }
+}
+
+impl Link for SocketLink {
+    fn flush_now(&self, outbox: &Outbox) {
+        match outbox.flush(Writer::Publisher, INLINE_BYTES, |slices| self.try_write(slices)) {
+            Flushed::Idle | Flushed::Busy => {}
+            _ => self.wake_writer(),
+        }
+    }
+
+    fn wake(&self) {
+        self.wake_writer();
+    }
+
+    fn room(&self) {
+        self.tell_room();
+    }
+}

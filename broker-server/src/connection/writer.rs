@@ -1,0 +1,45 @@
+//! The task that writes what others left, and that ends the connection when its session ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use broker_core::outbox::{Flushed, Outbox, Writer};
+use tokio::time::timeout;
+use tracing::trace;
+
+use super::link::SocketLink;
+
+/// Written in one turn before other tasks get theirs.
+const TURN_BYTES: usize = 1 << 20;
+
+/// How long a client that reads nothing may keep its session from ending.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Writes until the session has ended and all is written, or the socket fails.
+pub(super) async fn run(link: Arc<SocketLink>, outbox: Arc<Outbox>) {
+    loop {
+        let ending = outbox.ending().is_some();
+        match outbox.flush(Writer::Owner, TURN_BYTES, |slices| link.try_write(slices)) {
+            Flushed::Idle | Flushed::Busy => link.woken().await,
+            Flushed::More => tokio::task::yield_now().await,
+            Flushed::Blocked if ending => {
+                if timeout(FAREWELL, link.writable()).await.is_err() {
+                    break;
+                }
+            }
+            Flushed::Blocked => {
+                tokio::select! {
+                    // It fails when the socket does, which the next write finds out.
+                    _ = link.writable() => {}
+                    () = link.woken() => {}
+                }
+            }
+            Flushed::Drained => break,
+            Flushed::Failed(error) => {
+                trace!(session = outbox.session(), %error, "the socket failed");
+                break;
+            }
+        }
+    }
+    link.shut_down();
+}

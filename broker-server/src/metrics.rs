@@ -1,0 +1,273 @@
+//! What the server publishes about itself: `!system/…`, every second. The names are lbroker's and more; `docs/protocol.md` lists them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use broker_core::{Broker, Now, Publisher, SessionInfo, TopicInfo, Totals};
+use serde::Serialize;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::clock::Clock;
+use crate::{NAME, VERSION};
+
+/// Rows of `!system/connections` and `!system/topics`: a frame of some hundred KiB at the most.
+const ROWS_MAX: usize = 1_000;
+
+/// A value up to this size is shown with its topic.
+const SHOWN_VALUE_BYTES: usize = 64;
+
+/// Publishes every `period` until `stop`.
+pub(crate) async fn run(
+    broker: Arc<Broker>,
+    clock: Clock,
+    listen: Vec<String>,
+    period: Duration,
+    stop: CancellationToken,
+) {
+    let mut reporter = Reporter::new(broker, clock, period);
+    reporter.server(listen);
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => reporter.tick(),
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+struct Reporter {
+    broker: Arc<Broker>,
+    publisher: Publisher,
+    clock: Clock,
+    started: Now,
+    last: Instant,
+    period: Duration,
+    before: Totals,
+    cpu_before: Option<Duration>,
+}
+
+#[derive(Serialize)]
+struct ServerRow {
+    #[serde(rename = "server")]
+    name: &'static str,
+    version: &'static str,
+    started: u64,
+    pid: u32,
+    listen: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct TotalsRow {
+    commands: u64,
+    connections: u64,
+    messages_in: u64,
+    messages_out: u64,
+    bytes_in: u64,
+    bytes_out: u64,
+    lagged: u64,
+    lost: u64,
+}
+
+#[derive(Serialize)]
+struct Table<T> {
+    total: usize,
+    rows: Vec<T>,
+}
+
+#[derive(Serialize)]
+struct ConnectionRow<'a> {
+    id: u64,
+    address: &'a str,
+    name: Option<&'a str>,
+    protocol: &'static str,
+    age_ms: u64,
+    subscriptions: usize,
+    messages_in: u64,
+    messages_out: u64,
+    bytes_in: u64,
+    bytes_out: u64,
+    queue_bytes: usize,
+    lagged: u64,
+}
+
+#[derive(Serialize)]
+struct TopicRow {
+    topic: String,
+    messages: u64,
+    bytes: u64,
+    size: usize,
+    age_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<rmpv::Value>,
+}
+
+impl Reporter {
+    fn new(broker: Arc<Broker>, clock: Clock, period: Duration) -> Self {
+        Reporter {
+            before: broker.totals(),
+            broker,
+            publisher: Publisher::new(0),
+            clock,
+            started: clock.now(),
+            last: Instant::now(),
+            period,
+            cpu_before: cpu_time(),
+        }
+    }
+
+    fn publish<T: Serialize>(&mut self, topic: &str, value: &T, retain: bool) {
+        match rmp_serde::to_vec_named(value) {
+            Ok(value) => {
+                self.broker.publish(&mut self.publisher, self.clock.now(), topic, &value, retain);
+            }
+            Err(error) => warn!(topic, %error, "could not be encoded"),
+        }
+    }
+
+    fn server(&mut self, listen: Vec<String>) {
+        let server = ServerRow {
+            name: NAME,
+            version: VERSION,
+            started: self.started.unix_ms,
+            pid: std::process::id(),
+            listen,
+        };
+        self.publish("!system/server", &server, true);
+        self.broker.flush(&mut self.publisher);
+    }
+
+    fn tick(&mut self) {
+        let now = self.clock.now();
+        self.broker.check_silence(now);
+        let sessions = self.broker.sessions();
+        self.metrics(now, &sessions);
+        if self.broker.has_subscribers("!system/connections") {
+            let table = connections(&sessions, now);
+            self.publish("!system/connections", &table, false);
+        }
+        if self.broker.has_subscribers("!system/topics") {
+            let table = topics(&self.broker, now);
+            self.publish("!system/topics", &table, false);
+        }
+        self.broker.flush(&mut self.publisher);
+    }
+
+    fn metrics(&mut self, now: Now, sessions: &[Arc<SessionInfo>]) {
+        let totals = self.broker.totals();
+        // The first tick comes at once: a rate over next to nothing says nothing.
+        let elapsed = self.last.elapsed().max(self.period / 2);
+        self.last = Instant::now();
+        let before = std::mem::replace(&mut self.before, totals);
+        let topics = self.broker.topic_stats();
+        for (name, count, count_before) in [
+            ("commands", totals.commands, before.commands),
+            ("messages-in", totals.messages_in, before.messages_in),
+            ("messages-out", totals.messages_out, before.messages_out),
+            ("bytes-in", totals.bytes_in, before.bytes_in),
+            ("bytes-out", totals.bytes_out, before.bytes_out),
+            ("lagged", totals.lagged, before.lagged),
+        ] {
+            self.metric(name, &per_second(count.saturating_sub(count_before), elapsed));
+        }
+        for (name, count) in [
+            ("connections", sessions.len() as u64),
+            ("subscriptions", self.broker.subscriptions() as u64),
+            ("topics", topics.topics as u64),
+            ("retained-bytes", topics.retained_bytes as u64),
+            ("retained-evicted", topics.evicted),
+            ("outbox-bytes", sessions.iter().map(|session| session.queue_bytes() as u64).sum()),
+            ("uptime", now.monotonic_ms.saturating_sub(self.started.monotonic_ms) / 1000),
+        ] {
+            self.metric(name, &count);
+        }
+        if let Some(memory) = memory_stats::memory_stats() {
+            self.metric("memory", &(memory.physical_mem as u64));
+        }
+        if let (Some(cpu), Some(cpu_before)) = (cpu_time(), self.cpu_before) {
+            let percent =
+                100.0 * cpu.saturating_sub(cpu_before).as_secs_f64() / elapsed.as_secs_f64().max(1e-3);
+            self.metric("cpu", &((percent * 10.0).round() / 10.0));
+            self.cpu_before = Some(cpu);
+        }
+        let Totals {
+            commands,
+            messages_in,
+            messages_out,
+            bytes_in,
+            bytes_out,
+            lagged,
+            lost,
+            connections,
+            ..
+        } = totals;
+        let totals =
+            TotalsRow { commands, connections, messages_in, messages_out, bytes_in, bytes_out, lagged, lost };
+        self.publish("!system/totals", &totals, true);
+    }
+
+    fn metric<T: Serialize>(&mut self, name: &str, value: &T) {
+        self.publish(&format!("!system/metrics/{name}"), value, true);
+    }
+}
+
+/// A count as a rate, to the nearest whole number.
+fn per_second(count: u64, elapsed: Duration) -> u64 {
+    let nanos = elapsed.as_nanos().max(1);
+    u64::try_from((u128::from(count) * 1_000_000_000 + nanos / 2) / nanos).unwrap_or(u64::MAX)
+}
+
+fn connections(sessions: &[Arc<SessionInfo>], now: Now) -> Table<ConnectionRow<'_>> {
+    let mut rows: Vec<_> = sessions.iter().map(|session| connection(session, now)).collect();
+    rows.sort_by_key(|row| std::cmp::Reverse(row.messages_in + row.messages_out));
+    rows.truncate(ROWS_MAX);
+    Table { total: sessions.len(), rows }
+}
+
+fn connection(session: &SessionInfo, now: Now) -> ConnectionRow<'_> {
+    let totals = session.totals();
+    ConnectionRow {
+        id: session.id,
+        address: &session.address,
+        name: session.name(),
+        protocol: session.protocol,
+        age_ms: now.monotonic_ms.saturating_sub(session.started.monotonic_ms),
+        subscriptions: session.subscriptions(),
+        messages_in: totals.messages_in,
+        messages_out: totals.messages_out,
+        bytes_in: totals.bytes_in,
+        bytes_out: totals.bytes_out,
+        queue_bytes: session.queue_bytes(),
+        lagged: totals.lagged,
+    }
+}
+
+fn topics(broker: &Broker, now: Now) -> Table<TopicRow> {
+    let row = |info: TopicInfo| TopicRow {
+        age_ms: now.unix_ms.saturating_sub(info.time_unix_ms),
+        topic: info.topic,
+        messages: info.messages,
+        bytes: info.bytes,
+        size: info.size,
+        // Bounded in size, and so in depth, which the decoder recurses on.
+        value: info.value.and_then(|value| rmpv::decode::read_value(&mut value.as_slice()).ok()),
+    };
+    let rows = broker.recent_topics(ROWS_MAX, SHOWN_VALUE_BYTES).into_iter().map(row).collect();
+    Table { total: broker.topic_stats().topics, rows }
+}
+
+/// The time that all threads of this process have spent on a processor.
+#[cfg(unix)]
+fn cpu_time() -> Option<Duration> {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Some(Duration::new(u64::try_from(time.tv_sec).ok()?, u32::try_from(time.tv_nsec).ok()?))
+}
+
+/// Not told on this platform.
+#[cfg(not(unix))]
+fn cpu_time() -> Option<Duration> {
+    None
+}
