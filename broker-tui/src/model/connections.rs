@@ -1,0 +1,273 @@
+//! The connections view: who is connected, sorted and filtered.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::cursor::Cursor;
+use super::rate::Counts;
+use crate::message::{ConnectionRow, Table};
+
+/// Rows taken from a table; the broker sends at most as many.
+pub const ROWS_MAX: usize = 1_000;
+
+/// A connection, with what the dashboard worked out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Connection {
+    /// What the broker told.
+    pub row: ConnectionRow,
+    told: Duration,
+    counts: Counts<5>,
+}
+
+impl Connection {
+    /// Messages a second that the broker received.
+    pub fn messages_in(&self) -> Option<f64> {
+        self.counts.rate(0)
+    }
+
+    /// Messages a second that the broker sent.
+    pub fn messages_out(&self) -> Option<f64> {
+        self.counts.rate(1)
+    }
+
+    /// Bytes a second that the broker received.
+    pub fn bytes_in(&self) -> Option<f64> {
+        self.counts.rate(2)
+    }
+
+    /// Bytes a second that the broker sent.
+    pub fn bytes_out(&self) -> Option<f64> {
+        self.counts.rate(3)
+    }
+
+    /// Whether it missed messages in the last seconds.
+    pub fn lags_now(&self) -> bool {
+        self.counts.grew(4)
+    }
+
+    /// How long it has been there.
+    pub fn age(&self, now: Duration) -> Duration {
+        Duration::from_millis(self.row.age_ms) + now.saturating_sub(self.told)
+    }
+
+    /// Messages a second, both ways.
+    pub fn rate(&self) -> f64 {
+        self.messages_in().unwrap_or_default() + self.messages_out().unwrap_or_default()
+    }
+}
+
+/// What the table is sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ConnectionSort {
+    /// Messages both ways, busiest first.
+    #[default]
+    Rate,
+    /// Bytes that wait, most first.
+    Queue,
+    /// Messages missed, most first.
+    Lag,
+    /// The name.
+    Name,
+    /// The address.
+    Address,
+    /// The oldest first.
+    Age,
+}
+
+impl ConnectionSort {
+    /// The next one in the cycle.
+    pub fn next(self) -> Self {
+        match self {
+            Self::Rate => Self::Queue,
+            Self::Queue => Self::Lag,
+            Self::Lag => Self::Name,
+            Self::Name => Self::Address,
+            Self::Address => Self::Age,
+            Self::Age => Self::Rate,
+        }
+    }
+
+    /// Its name on the screen.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rate => "rate",
+            Self::Queue => "queue",
+            Self::Lag => "lag",
+            Self::Name => "name",
+            Self::Address => "address",
+            Self::Age => "age",
+        }
+    }
+}
+
+/// State of the connections view.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Connections {
+    /// Number of connections; `None` before the first table.
+    pub total: Option<u64>,
+    /// What the table is sorted by.
+    pub sort: ConnectionSort,
+    /// Only connections whose address or name contains this are shown.
+    pub filter: String,
+    /// The selected connection.
+    pub cursor: Cursor<u64>,
+    /// Whether the pane with the selected connection is shown.
+    pub detail: bool,
+    rows: Vec<Connection>,
+    shown: Vec<usize>,
+}
+
+impl Connections {
+    /// The table of this second has come.
+    pub fn table(&mut self, now: Duration, table: Table<ConnectionRow>) {
+        let mut known: HashMap<u64, Counts<5>> = self.rows.drain(..).map(|c| (c.row.id, c.counts)).collect();
+        let seconds = table.time_ms.map_or(now, Duration::from_millis).as_secs_f64();
+        self.total = Some(table.total);
+        self.rows = table
+            .rows
+            .into_iter()
+            .take(ROWS_MAX)
+            .map(|row| {
+                let mut counts = known.remove(&row.id).unwrap_or_default();
+                counts.push(
+                    seconds,
+                    [row.messages_in, row.messages_out, row.bytes_in, row.bytes_out, row.lagged],
+                );
+                Connection { row, told: now, counts }
+            })
+            .collect();
+    }
+
+    /// Sorts and filters anew, after anything changed; `page` is the number of rows on the screen.
+    pub fn settle(&mut self, page: usize) {
+        let filter = self.filter.to_lowercase();
+        let matches = |connection: &Connection| {
+            let name = connection.row.name.as_deref().unwrap_or_default();
+            filter.is_empty()
+                || connection.row.address.to_lowercase().contains(&filter)
+                || name.to_lowercase().contains(&filter)
+        };
+        let sort = self.sort;
+        let mut shown: Vec<(usize, &Connection)> =
+            self.rows.iter().enumerate().filter(|(_, c)| matches(c)).collect();
+        shown.sort_by(|(_, a), (_, b)| compare(a, b, sort));
+        self.shown = shown.into_iter().map(|(at, _)| at).collect();
+        self.cursor.settle(&self.ids(), page);
+    }
+
+    /// Moves the selection.
+    pub fn step(&mut self, steps: isize, page: usize) {
+        self.cursor.step(steps, &self.ids(), page);
+    }
+
+    /// The rows that are shown, in their order.
+    pub fn shown(&self) -> impl ExactSizeIterator<Item = Option<&Connection>> {
+        self.shown.iter().map(|at| self.rows.get(*at))
+    }
+
+    /// All rows, in the broker's order.
+    pub fn rows(&self) -> &[Connection] {
+        &self.rows
+    }
+
+    /// The selected row.
+    pub fn selected(&self) -> Option<&Connection> {
+        self.rows.get(*self.shown.get(self.cursor.index())?)
+    }
+
+    /// The connections with the most messages, busiest first.
+    pub fn busiest(&self, count: usize) -> Vec<&Connection> {
+        let mut busiest: Vec<&Connection> = self.rows.iter().collect();
+        busiest.sort_by(|a, b| compare(a, b, ConnectionSort::Rate));
+        busiest.truncate(count);
+        busiest
+    }
+
+    fn ids(&self) -> Vec<u64> {
+        self.shown.iter().filter_map(|at| Some(self.rows.get(*at)?.row.id)).collect()
+    }
+}
+
+fn compare(a: &Connection, b: &Connection, sort: ConnectionSort) -> std::cmp::Ordering {
+    let (x, y) = (&a.row, &b.row);
+    let order = match sort {
+        ConnectionSort::Rate => b.rate().total_cmp(&a.rate()),
+        ConnectionSort::Queue => Reverse(x.queue_bytes).cmp(&Reverse(y.queue_bytes)),
+        ConnectionSort::Lag => Reverse(x.lagged).cmp(&Reverse(y.lagged)),
+        // Those without a name come last.
+        ConnectionSort::Name => (x.name.is_none(), &x.name).cmp(&(y.name.is_none(), &y.name)),
+        ConnectionSort::Address => x.address.cmp(&y.address),
+        ConnectionSort::Age => Reverse(x.age_ms).cmp(&Reverse(y.age_ms)),
+    };
+    order.then(x.id.cmp(&y.id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(id: u64, name: Option<&str>, messages_in: u64, lagged: u64) -> ConnectionRow {
+        ConnectionRow {
+            id,
+            name: name.map(str::to_owned),
+            address: format!("10.0.0.{id}:1"),
+            messages_in,
+            lagged,
+            ..ConnectionRow::default()
+        }
+    }
+
+    fn table(time_ms: u64, rows: Vec<ConnectionRow>) -> Table<ConnectionRow> {
+        Table { time_ms: Some(time_ms), total: rows.len() as u64, rows }
+    }
+
+    fn ids(connections: &Connections) -> Vec<u64> {
+        connections.shown().flatten().map(|c| c.row.id).collect()
+    }
+
+    #[test]
+    fn sorts_filters_and_keeps_the_selection() {
+        let mut connections = Connections::default();
+        let rows = || vec![row(1, None, 0, 0), row(2, Some("b"), 0, 9), row(3, Some("A"), 0, 0)];
+        connections.table(Duration::ZERO, table(1_000, rows()));
+        connections.settle(10);
+        assert_eq!(ids(&connections), [1, 2, 3]);
+        connections.step(2, 10);
+        let mut later = rows();
+        later[2].messages_in = 50;
+        connections.table(Duration::from_secs(1), table(2_000, later));
+        connections.settle(10);
+        assert_eq!(ids(&connections), [3, 1, 2]);
+        assert_eq!(connections.selected().unwrap().row.id, 3);
+        assert_eq!(connections.selected().unwrap().messages_in(), Some(50.0));
+        connections.sort = ConnectionSort::Lag;
+        connections.settle(10);
+        assert_eq!(ids(&connections), [2, 1, 3]);
+        connections.sort = ConnectionSort::Name;
+        connections.filter = "10.0.0".to_owned();
+        connections.settle(10);
+        assert_eq!(ids(&connections), [3, 2, 1]);
+        connections.filter = "a".to_owned();
+        connections.settle(10);
+        assert_eq!(ids(&connections), [3]);
+    }
+
+    #[test]
+    fn lag_that_grows_is_told_from_old_lag() {
+        let mut connections = Connections::default();
+        connections.table(Duration::ZERO, table(1_000, vec![row(1, None, 0, 5), row(2, None, 0, 5)]));
+        connections.table(Duration::ZERO, table(2_000, vec![row(1, None, 0, 5), row(2, None, 0, 6)]));
+        let lags: Vec<bool> = connections.rows().iter().map(Connection::lags_now).collect();
+        assert_eq!(lags, [false, true]);
+    }
+
+    #[test]
+    fn the_cycle_of_sorts_is_round() {
+        let mut sort = ConnectionSort::default();
+        for _ in 0..6 {
+            sort = sort.next();
+        }
+        assert_eq!(sort, ConnectionSort::default());
+    }
+}

@@ -1,0 +1,219 @@
+//! Who is connected.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::overview::rate_text;
+use super::table::{self, Column};
+use super::{paint, topics};
+use crate::format::number;
+use crate::layout;
+use crate::model::Model;
+use crate::model::connections::Connection;
+use crate::theme::Theme;
+
+/// Bytes in a queue from which on it is worth a look: the figures of each second alone make about one KiB. A guess.
+const QUEUE_WARN: u64 = 64 * 1024;
+
+const COLUMNS_NARROW: &[Column] = &[
+    table::flexible("NAME", 1),
+    table::figure("IN/s", 7),
+    table::figure("OUT/s", 7),
+    table::figure("LAG", 6),
+];
+const COLUMNS: &[Column] = &[
+    table::text("ADDRESS", 20),
+    table::flexible("NAME", 1),
+    table::figure("IN/s", 7),
+    table::figure("OUT/s", 7),
+    table::figure("QUEUE", 8),
+    table::figure("LAG", 7),
+];
+const COLUMNS_ROOMY: &[Column] = &[
+    table::text("ADDRESS", 22),
+    table::flexible("NAME", 1),
+    table::figure("AGE", 6),
+    table::figure("SUBS", 6),
+    table::figure("IN/s", 7),
+    table::figure("OUT/s", 7),
+    table::figure("QUEUE", 9),
+    table::figure("LAG", 8),
+];
+const COLUMNS_WIDE: &[Column] = &[
+    table::text("ADDRESS", 24),
+    table::flexible("NAME", 1),
+    table::text("PROTOCOL", 9),
+    table::figure("AGE", 7),
+    table::figure("SUBS", 7),
+    table::figure("IN/s", 8),
+    table::figure("OUT/s", 8),
+    table::figure("BYTES IN/s", 12),
+    table::figure("BYTES OUT/s", 12),
+    table::figure("QUEUE", 10),
+    table::figure("LAG", 9),
+];
+
+/// Draws it.
+pub fn draw(buf: &mut Buffer, body: Rect, model: &Model, theme: &Theme) {
+    let parts = layout::connections(body, model.connections.detail);
+    list(buf, parts.list, parts.page(), model, theme);
+    if let Some(area) = parts.pane {
+        pane(buf, area, model, theme);
+    }
+}
+
+fn list(buf: &mut Buffer, area: Rect, page: usize, model: &Model, theme: &Theme) {
+    let connections = &model.connections;
+    let inner = paint::frame(buf, area, theme.frame);
+    let mut edge = paint::title(buf, paint::edge(area, false), "Connections", theme.title);
+    if !connections.filter.is_empty() {
+        edge = paint::title(buf, edge, &format!("filter: {}", connections.filter), theme.warn);
+    }
+    paint::title_right(buf, edge, &count(model), theme.dim);
+    if connections.shown().len() == 0 {
+        empty(buf, inner, model, theme);
+        return;
+    }
+    let columns = match inner.width {
+        0..70 => COLUMNS_NARROW,
+        70..100 => COLUMNS,
+        100..140 => COLUMNS_ROOMY,
+        _ => COLUMNS_WIDE,
+    };
+    // Without a column of its own the address stands in for the name.
+    let addressed = columns.iter().any(|column| column.title == "ADDRESS");
+    let list = table::room(inner);
+    table::titles(buf, list, columns, connections.sort.name(), theme);
+    let shown = connections.shown().enumerate().skip(connections.cursor.offset());
+    for (row, (at, connection)) in paint::rows(paint::below(list, 1)).zip(shown) {
+        let Some(connection) = connection else { continue };
+        if at == connections.cursor.index() {
+            table::select(buf, row, theme);
+        }
+        for (place, column) in table::places(row, columns).into_iter().zip(columns) {
+            let (text, style) = cell(column, connection, addressed, model, theme);
+            table::cell(buf, place, column, &text, style);
+        }
+    }
+    paint::scrollbar(buf, area, connections.cursor.offset(), page, connections.shown().len(), theme.dim);
+}
+
+fn count(model: &Model) -> String {
+    let (told, Some(total)) = (model.connections.rows().len() as u64, model.connections.total) else {
+        return String::new();
+    };
+    if told < total {
+        format!("{} of {}, those with the most messages", number::exact(told), number::exact(total))
+    } else {
+        format!("{} connected · by {}", number::exact(total), model.connections.sort.name())
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
+fn cell(
+    column: &Column,
+    connection: &Connection,
+    addressed: bool,
+    model: &Model,
+    theme: &Theme,
+) -> (String, Style) {
+    let row = &connection.row;
+    let bytes = |rate: Option<f64>| rate.map_or_else(|| "–".to_owned(), number::bytes);
+    match column.title {
+        "ADDRESS" => (row.address.clone(), theme.text),
+        "NAME" if addressed => match &row.name {
+            None if model.link.session != Some(row.id) => ("–".to_owned(), theme.dim),
+            _ => name(connection, model, theme),
+        },
+        "NAME" => name(connection, model, theme),
+        "PROTOCOL" => (row.protocol.clone(), theme.dim),
+        "AGE" => (number::age_short(connection.age(model.clock.up)), theme.dim),
+        "SUBS" => (number::count(row.subscriptions as f64), theme.dim),
+        "IN/s" => {
+            (rate_text(connection.messages_in()), busy(connection.messages_in(), theme.ramp_in.top(), theme))
+        }
+        "OUT/s" => (
+            rate_text(connection.messages_out()),
+            busy(connection.messages_out(), theme.ramp_out.top(), theme),
+        ),
+        "BYTES IN/s" => (bytes(connection.bytes_in()), theme.dim),
+        "BYTES OUT/s" => (bytes(connection.bytes_out()), theme.dim),
+        "QUEUE" => {
+            let style = if row.queue_bytes >= QUEUE_WARN { theme.warn } else { theme.dim };
+            (number::bytes(row.queue_bytes as f64), style)
+        }
+        _ => lag(connection, theme),
+    }
+}
+
+fn busy(rate: Option<f64>, style: Style, theme: &Theme) -> Style {
+    if rate.is_some_and(|rate| rate > 0.0) { style } else { theme.dim }
+}
+
+/// The name of a connection, else its address; this dashboard says that it is one.
+pub(super) fn name(connection: &Connection, model: &Model, theme: &Theme) -> (String, Style) {
+    let own = model.link.session == Some(connection.row.id);
+    match &connection.row.name {
+        Some(name) if own => (format!("{name} (this)"), theme.accent),
+        Some(name) => (name.clone(), theme.text),
+        None if own => ("(this)".to_owned(), theme.accent),
+        None => (connection.row.address.clone(), theme.dim),
+    }
+}
+
+/// Messages that a connection missed: marked while it misses more.
+#[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
+pub(super) fn lag(connection: &Connection, theme: &Theme) -> (String, Style) {
+    let text = number::count(connection.row.lagged as f64);
+    match connection.row.lagged {
+        _ if connection.lags_now() => (format!("▲{text}"), theme.bad),
+        0 => (text, theme.dim),
+        _ => (text, theme.warn),
+    }
+}
+
+fn empty(buf: &mut Buffer, area: Rect, model: &Model, theme: &Theme) {
+    if model.connections.total.is_none() {
+        paint::notice(buf, area, &[("Waiting for the broker to tell its connections …", theme.dim)]);
+    } else if model.connections.rows().is_empty() {
+        let command = format!("broker sub '*' --addr {}", model.address);
+        paint::notice(buf, area, &[("Nobody is connected. Connect:", theme.text), (&command, theme.key)]);
+    } else {
+        let lines = [("No address or name contains this.", theme.text), ("Esc drops the filter.", theme.dim)];
+        paint::notice(buf, area, &lines);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
+fn pane(buf: &mut Buffer, area: Rect, model: &Model, theme: &Theme) {
+    let inner = paint::frame(buf, area, theme.frame);
+    let edge = paint::edge(area, false);
+    let Some(connection) = model.connections.selected() else {
+        paint::title(buf, edge, "Nothing selected", theme.dim);
+        return;
+    };
+    let row = &connection.row;
+    let (title, _) = name(connection, model, theme);
+    paint::title(buf, edge, &title, theme.title);
+    let rate = |rate: Option<f64>| rate.map_or_else(|| "–".to_owned(), number::per_second);
+    let bytes = |rate: Option<f64>| rate.map_or_else(|| "–".to_owned(), number::bytes_per_second);
+    let half = inner.width / 2;
+    let left = [
+        ("session", number::exact(row.id)),
+        ("address", row.address.clone()),
+        ("protocol", row.protocol.clone()),
+        ("connected", format!("{} ago", number::age(connection.age(model.clock.up)))),
+        ("subscriptions", number::exact(row.subscriptions)),
+        ("queue", number::bytes(row.queue_bytes as f64)),
+    ];
+    let right = [
+        ("messages in", format!("{}  {}", number::exact(row.messages_in), rate(connection.messages_in()))),
+        ("messages out", format!("{}  {}", number::exact(row.messages_out), rate(connection.messages_out()))),
+        ("bytes in", format!("{}  {}", number::bytes(row.bytes_in as f64), bytes(connection.bytes_in()))),
+        ("bytes out", format!("{}  {}", number::bytes(row.bytes_out as f64), bytes(connection.bytes_out()))),
+        ("lag", format!("{} messages", number::exact(row.lagged))),
+    ];
+    topics::facts(buf, Rect { width: half.saturating_sub(2), ..inner }, &left, theme);
+    topics::facts(buf, paint::skip(inner, half), &right, theme);
+}
