@@ -66,3 +66,8 @@ pub use info::{ServerInfo, State, Stats};
 pub use message::{Message, Meta};
 pub use options::{Options, PublishOptions, SubscribeOptions};
 pub use subscription::Subscription;
+
+/// The program in the project's README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

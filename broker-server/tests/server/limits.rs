@@ -131,10 +131,10 @@ async fn a_large_frame_is_refused_before_it_has_come() {
     assert_eq!(client.incoming.goodbye().await, "too-large");
 }
 
-const IDLE: Duration = Duration::from_millis(500);
+const IDLE: Duration = Duration::from_millis(800);
 
 async fn impatient() -> Server {
-    let limits = Limits { idle_timeout_ms: 500, ..Limits::default() };
+    let limits = Limits { idle_timeout_ms: 800, ..Limits::default() };
     start(|builder| builder.limits(limits).metrics_interval(Duration::from_millis(20))).await
 }
 
@@ -147,6 +147,20 @@ async fn silence_after_hello_is_asked_and_then_ended() {
     assert!(begun.elapsed() >= IDLE.mul_f64(0.49), "not before half of the time");
     assert_eq!(client.incoming.goodbye().await, "idle");
     assert!(begun.elapsed() >= IDLE.mul_f64(0.99), "not before all of it");
+}
+
+/// A server that was held up, so that it looks too late, asks first: a client that was never asked has done nothing wrong.
+#[tokio::test]
+async fn nobody_is_ended_who_was_not_asked() {
+    let limits = Limits { idle_timeout_ms: 100, ..Limits::default() };
+    let server = start(|builder| builder.limits(limits).metrics_interval(IDLE / 2)).await;
+    let mut client = Client::hello(&server).await;
+    for _ in 0..3 {
+        client.incoming.event("Ping").await;
+        client.send(&command("Pong", vec![])).await;
+    }
+    client.incoming.event("Ping").await;
+    assert_eq!(client.incoming.goodbye().await, "idle");
 }
 
 #[tokio::test]
@@ -179,13 +193,7 @@ async fn any_frame_answers_a_ping_and_a_plain_subscriber_needs_none() {
     subscriber.send(&subscribe("alive")).await;
     let mut client = Client::hello(&server).await;
     let begun = tokio::time::Instant::now();
-    let answers = [
-        command("Pong", vec![]),
-        publish("a", b"\xc0"),
-        command("Pong", vec![]),
-        unsubscribe("x"),
-        command("Pong", vec![]),
-    ];
+    let answers = [command("Pong", vec![]), publish("a", b"\xc0"), unsubscribe("x"), command("Pong", vec![])];
     for answer in answers {
         client.incoming.event("Ping").await;
         client.send(&answer).await;
