@@ -19,7 +19,7 @@ use crate::outbox::Outbox;
 use crate::publisher::{Batch, Message, Publisher, Refused};
 use crate::reason::{CloseReason, ErrorCode};
 use crate::routing::Subscription;
-use crate::stats::SessionInfo;
+use crate::stats::{NOT_PINGED, SessionInfo};
 use crate::sync::read;
 use crate::topic;
 use crate::wire::native::{
@@ -115,7 +115,7 @@ impl Session {
             heard_monotonic_ms: AtomicU64::new(now.monotonic_ms),
             subscriptions: AtomicUsize::new(0),
             introduced: AtomicBool::new(false),
-            pinged: AtomicBool::new(false),
+            pinged_monotonic_ms: AtomicU64::new(NOT_PINGED),
             held: AtomicBool::new(false),
         });
         broker.add_session(Arc::clone(&info));

@@ -8,6 +8,9 @@ use crate::outbox::Outbox;
 use crate::reason::CloseReason;
 use crate::wire::native::encode;
 
+/// In place of a time.
+pub(crate) const NOT_PINGED: u64 = u64::MAX;
+
 /// What is known of a session while it lasts.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -29,8 +32,8 @@ pub struct SessionInfo {
     pub(crate) subscriptions: AtomicUsize,
     /// It said `Hello`, and so answers a `Ping`.
     pub(crate) introduced: AtomicBool,
-    /// It was pinged since it was last heard.
-    pub(crate) pinged: AtomicBool,
+    /// When it was pinged, if that was since it was last heard.
+    pub(crate) pinged_monotonic_ms: AtomicU64,
     /// It is not being read from, so its silence says nothing.
     pub(crate) held: AtomicBool,
 }
@@ -76,7 +79,7 @@ impl SessionInfo {
     /// Notes that the client said something, if only a part of a frame.
     pub fn heard(&self, now: Now) {
         self.heard_monotonic_ms.store(now.monotonic_ms, Relaxed);
-        self.pinged.store(false, Relaxed);
+        self.pinged_monotonic_ms.store(NOT_PINGED, Relaxed);
     }
 
     /// Asks for a sign of life after half of `idle_ms` of silence, and ends the session after all of it. One that did not say
@@ -86,18 +89,29 @@ impl SessionInfo {
         if self.held.load(Relaxed) || silent_ms < idle_ms / 2 {
             return;
         }
-        let introduced = self.introduced.load(Relaxed);
-        if silent_ms >= idle_ms {
-            if introduced || self.subscriptions() == 0 {
-                self.outbox.end(CloseReason::Idle);
+        if !self.introduced.load(Relaxed) {
+            if silent_ms >= idle_ms && self.subscriptions() == 0 {
+                self.end_idle();
+            }
+            return;
+        }
+        match self.pinged_monotonic_ms.load(Relaxed) {
+            NOT_PINGED => {
+                self.pinged_monotonic_ms.store(now.monotonic_ms, Relaxed);
+                let mut frame = Vec::new();
+                encode::ping(&mut frame, None);
+                self.outbox.push_control(&frame);
                 self.outbox.link().wake();
             }
-        } else if introduced && !self.pinged.swap(true, Relaxed) {
-            let mut frame = Vec::new();
-            encode::ping(&mut frame, None);
-            self.outbox.push_control(&frame);
-            self.outbox.link().wake();
+            // However late the question came, there is time to answer it.
+            pinged_ms if now.monotonic_ms.saturating_sub(pinged_ms) >= idle_ms / 2 => self.end_idle(),
+            _ => {}
         }
+    }
+
+    fn end_idle(&self) {
+        self.outbox.end(CloseReason::Idle);
+        self.outbox.link().wake();
     }
 
     /// Its figures.

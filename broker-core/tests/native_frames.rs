@@ -1,6 +1,8 @@
 //! The golden frames of the native protocol: the good ones in every split into two reads, the bad ones with the outcome that stands
 //! beside them.
 
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 
 use broker_core::reason::ErrorCode;

@@ -1,8 +1,8 @@
 //! Threads that serve connections, each with a runtime of its own.
 //!
 //! A connection stays on the thread that it was given to, so its tasks are woken without waking a second thread first. On two
-//! cores that halved the processor time of a small message and took a fifth off its latency, against one runtime that shares tasks
-//! between its threads.
+//! cores, against one runtime that shares tasks between its threads, that took the processor time of a message at 10,000 a second from
+//! 17 us to 7 to 13 us, and its median latency from 1.3 times a relay's to about the relay's (medians of three runs, a noisy machine).
 
 use std::io;
 use std::net::SocketAddr;

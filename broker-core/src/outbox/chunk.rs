@@ -10,8 +10,8 @@ use smallvec::SmallVec;
 use crate::routing::Subscription;
 use crate::wire::native::value_end;
 
-/// Copied frames are gathered in a buffer up to this size. One write of 64 KiB is about where a larger one stops being cheaper (measured
-/// on loopback).
+/// Copied frames are gathered in a buffer up to this size. A guess: at some ten KiB the cost
+/// of a system call is small beside that of the copy.
 const GATHER_BYTES: usize = 64 << 10;
 
 /// What one write may take. Bounds the bytes that a session holds beyond its outbox's limit.

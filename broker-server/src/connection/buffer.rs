@@ -3,8 +3,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-/// Bytes of a buffer of the pool: what one read takes at the most. Larger reads gain little (measured), and this stays in the
-/// second-level cache.
+/// Bytes of a buffer of the pool: what one read takes at the most. As large as the relay's block that it is compared with, and
+/// small enough for the second-level cache of most cores.
 const READ_BYTES: usize = 256 << 10;
 
 /// Buffers that are kept for later.

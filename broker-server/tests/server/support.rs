@@ -29,6 +29,7 @@ pub(crate) async fn eventually(what: &str, mut check: impl FnMut() -> bool) {
     let end = Instant::now() + DEADLINE;
     while !check() {
         assert!(Instant::now() < end, "{what}: not within {DEADLINE:?}");
+        // tidy: sleep: between two looks at the condition.
         sleep(LOOK).await;
     }
 }

@@ -15,7 +15,7 @@ use super::latency::Latencies;
 use super::shared::Shared;
 use super::subscriber::Subscriber;
 
-/// Bytes asked for in one read. Measured with the relay: 128 KiB to 512 KiB are within noise of one another.
+/// Bytes asked for in one read. As the relay's block; a guess.
 const READ_BYTES: usize = 256 << 10;
 /// How often a thread looks whether the run is over while nothing arrives.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
