@@ -25,6 +25,7 @@ pub(crate) fn eventually<T>(what: &str, mut check: impl FnMut() -> Option<T>) ->
             return value;
         }
         assert!(start.elapsed() < DEADLINE, "{what}: not within {DEADLINE:?}");
+        // tidy: sleep: between two looks of `eventually`
         std::thread::sleep(Duration::from_millis(5));
     }
 }
