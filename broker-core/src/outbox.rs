@@ -150,7 +150,7 @@ impl Outbox {
         lock(&self.inner).tells = true;
     }
 
-    /// Appends messages of a subscription. True if `batch` has not touched this outbox before.
+    /// Appends messages of a subscription. True if `batch` is to flush this outbox, and has not been told so before.
     pub(crate) fn push(
         &self,
         frames: Frames<'_>,
@@ -281,8 +281,11 @@ impl fmt::Debug for Outbox {
 }
 
 impl Inner {
+    /// Whether the batch has to see that this outbox is flushed. Whoever has the turn will look again before it gives it back, so that a
+    /// subscriber that does not read costs its publishers no wake-up.
     fn touch(&mut self, batch: u64) -> bool {
-        mem::replace(&mut self.batch, batch) != batch
+        let first = mem::replace(&mut self.batch, batch) != batch;
+        first && self.turn == Turn::Free || self.ending.is_some()
     }
 
     /// The bound is met. True if `bytes` more may be appended all the same.
