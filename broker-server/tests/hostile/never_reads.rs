@@ -5,6 +5,7 @@ use std::time::Duration;
 use broker_core::outbox::ROOM_BYTES;
 use broker_core::wire::native::{Event, PublishOptions, SubscribeOptions, encode};
 use broker_server::Limits;
+use socket2::SockRef;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
@@ -52,6 +53,7 @@ async fn check(question: impl FnOnce(&mut Vec<u8>)) {
     let victim = Victim::start(Limits::default()).await;
     let honest = Honest::start(victim.address).await;
     let mut hostile = Peer::introduced(victim.address).await;
+    SockRef::from(&hostile.stream).set_recv_buffer_size(16 << 10).unwrap();
     let mut bytes = Vec::new();
     question(&mut bytes);
     let memory = resident_bytes();
