@@ -27,8 +27,8 @@ use crate::topics::{News, Pair, Retained};
 /// the work between the cores.
 const FLUSHED_INLINE_MAX: usize = 4;
 
-/// A message of this size or more is not gathered with others: it is copied once, into a buffer that outboxes and the retained message
-/// share.
+/// A message of this size or more is not gathered with others: if it goes to somebody it is copied once, into a buffer that outboxes and
+/// the retained message share.
 const SHARED_BYTES_MIN: usize = 16 << 10;
 
 /// Hand-overs of a run to an outbox in one batch: about a millisecond of work.
@@ -108,7 +108,9 @@ impl Publisher {
         entry.pending.messages += 1;
         entry.pending.bytes += message.value.len() as u64;
         entry.pending.last_bytes = message.value.len();
-        let shared = (message.pair.len() >= SHARED_BYTES_MIN).then(|| Bytes::copy_from_slice(message.pair));
+        let receivers = entry.targets.len();
+        let is_shared = receivers > 0 && message.pair.len() >= SHARED_BYTES_MIN;
+        let shared = is_shared.then(|| Bytes::copy_from_slice(message.pair));
         if message.retain && entry.retains {
             let pair = match &shared {
                 Some(shared) => Some(Where::Shared(shared.clone())),
@@ -117,7 +119,6 @@ impl Publisher {
             let meta = message.meta.and_then(|meta| kept_meta(batch.input, &meta));
             entry.pending.kept = pair.map(|pair| Kept { pair, value_bytes: message.value.len(), meta });
         }
-        let receivers = entry.targets.len();
         if receivers > 0 {
             if !self.run.takes(&entry.targets, message.pair.len(), shared.is_some()) {
                 let targets = Arc::clone(&entry.targets);

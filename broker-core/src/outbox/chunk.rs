@@ -12,7 +12,7 @@ use crate::wire::native::value_end;
 
 /// Copied frames are gathered in a buffer up to this size. A guess: at some ten KiB the cost
 /// of a system call is small beside that of the copy.
-const GATHER_BYTES: usize = 64 << 10;
+pub(super) const GATHER_BYTES: usize = 16 << 10;
 
 /// What one write may take. Bounds the bytes that a session holds beyond its outbox's limit.
 const FLIGHT_BYTES: usize = 256 << 10;
@@ -69,8 +69,18 @@ enum Body {
 }
 
 impl Chunk {
-    pub(super) fn new(frames: Frames<'_>) -> Self {
+    /// Of `frames`, which go behind `last`. A copy goes into a buffer of `spare`, if there is one, and behind a filled chunk into a large one;
+    /// elsewhere that would be much for little.
+    pub(super) fn new(frames: Frames<'_>, last: Option<&Chunk>, spare: &mut Vec<Vec<u8>>) -> Self {
+        let gathering = |spare: &mut Vec<Vec<u8>>| {
+            let filled = last.is_some_and(Chunk::is_filled);
+            spare.pop().or_else(|| filled.then(|| Vec::with_capacity(GATHER_BYTES)))
+        };
         let body = match frames {
+            Frames::Copied(bytes) if let Some(mut buffer) = gathering(spare) => {
+                buffer.extend_from_slice(bytes);
+                Body::Owned(buffer)
+            }
             Frames::Copied(bytes) => Body::Owned(bytes.to_vec()),
             Frames::Shared(bytes) => Body::Shared(bytes.clone()),
             Frames::Owned(bytes) => Body::Owned(bytes),
@@ -83,6 +93,22 @@ impl Chunk {
             Body::Owned(bytes) => bytes,
             Body::Shared(bytes) => bytes,
         }
+    }
+
+    /// Its buffer, empty, if it is one to gather in.
+    pub(super) fn into_buffer(self) -> Option<Vec<u8>> {
+        match self.body {
+            Body::Owned(mut buffer) if buffer.capacity() == GATHER_BYTES => {
+                buffer.clear();
+                Some(buffer)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it was gathered and holds at least half of what it can.
+    fn is_filled(&self) -> bool {
+        matches!(&self.body, Body::Owned(gathered) if gathered.len() >= GATHER_BYTES / 2)
     }
 
     pub(super) fn is_control(&self) -> bool {

@@ -72,12 +72,12 @@ impl Run {
     /// Returns how many outboxes that were.
     pub(super) fn commit(&mut self, batch: u64, touched: &mut Vec<Arc<Outbox>>) -> usize {
         let Some(targets) = self.targets.take() else { return 0 };
-        let messages = mem::take(&mut self.messages);
+        let mut delivery = Delivery { messages: mem::take(&mut self.messages), batch, touched };
         if let Some(shared) = self.shared.take() {
-            share(&shared, &targets.plain, messages, batch, touched);
+            delivery.share(&shared, &targets.plain);
         }
-        hand_over(&mut self.plain, &targets.plain, messages, batch, touched);
-        hand_over(&mut self.with_meta, &targets.with_meta, messages, batch, touched);
+        delivery.hand_over(&mut self.plain, &targets.plain);
+        delivery.hand_over(&mut self.with_meta, &targets.with_meta);
         targets.len()
     }
 
@@ -91,34 +91,37 @@ impl Run {
     }
 }
 
-fn hand_over(
-    frames: &mut Vec<u8>,
-    targets: &[Target],
+/// A run on its way to its outboxes.
+struct Delivery<'a> {
     messages: u64,
     batch: u64,
-    touched: &mut Vec<Arc<Outbox>>,
-) {
-    match targets {
-        _ if frames.is_empty() => {}
-        targets if frames.len() <= COPIED_BYTES_MAX => {
-            for target in targets {
-                push(target, Frames::Copied(frames), messages, batch, touched);
+    touched: &'a mut Vec<Arc<Outbox>>,
+}
+
+impl Delivery<'_> {
+    fn hand_over(&mut self, frames: &mut Vec<u8>, targets: &[Target]) {
+        match targets {
+            _ if frames.is_empty() => {}
+            targets if frames.len() <= COPIED_BYTES_MAX => {
+                for target in targets {
+                    self.push(target, Frames::Copied(frames));
+                }
+                frames.clear();
             }
-            frames.clear();
+            [target] => self.push(target, Frames::Owned(mem::take(frames))),
+            targets => self.share(&Bytes::from(mem::take(frames)), targets),
         }
-        [target] => push(target, Frames::Owned(mem::take(frames)), messages, batch, touched),
-        targets => share(&Bytes::from(mem::take(frames)), targets, messages, batch, touched),
     }
-}
 
-fn share(frames: &Bytes, targets: &[Target], messages: u64, batch: u64, touched: &mut Vec<Arc<Outbox>>) {
-    for target in targets {
-        push(target, Frames::Shared(frames), messages, batch, touched);
+    fn share(&mut self, frames: &Bytes, targets: &[Target]) {
+        for target in targets {
+            self.push(target, Frames::Shared(frames));
+        }
     }
-}
 
-fn push(target: &Target, frames: Frames<'_>, messages: u64, batch: u64, touched: &mut Vec<Arc<Outbox>>) {
-    if target.outbox.push(frames, &target.subscription, messages, batch) {
-        touched.push(Arc::clone(&target.outbox));
+    fn push(&mut self, target: &Target, frames: Frames<'_>) {
+        if target.outbox.push(frames, &target.subscription, self.messages, self.batch) {
+            self.touched.push(Arc::clone(&target.outbox));
+        }
     }
 }
