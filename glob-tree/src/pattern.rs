@@ -4,19 +4,21 @@
 //! patterns). Parsing is in `glob` and `subject`, matching one text in `single`, matching against many patterns in
 //! [`GlobTree`](crate::GlobTree).
 //!
-//! Invariant: the branches of a body are sorted, differ from each other, and are as `element` normalises them.
+//! Alternatives are kept as they are written: a pattern of 64 combinations takes the memory of its text, and writes one of them
+//! out at a time when a tree asks for its branches.
 
 pub(crate) mod class;
-pub(crate) mod element;
+pub(crate) mod code;
 mod glob;
 mod single;
+mod states;
 mod subject;
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use self::element::Branch;
+use self::code::{Branch, Code};
 use crate::error::{PatternError, PatternErrorKind};
 
 /// How a pattern is written. The grammar of both stands in the [crate's documentation](crate).
@@ -69,8 +71,10 @@ pub(crate) enum Body {
     Itself,
     /// The pattern matches this text only, which it writes with escapes.
     Literal(Box<str>),
-    /// It matches what one of these does.
-    Branches(Box<[Branch]>),
+    /// It has wildcards, and no choice of alternatives.
+    Branch(Code),
+    /// It matches what one of so many combinations does; some of them may be equal.
+    Template(Code, usize),
 }
 
 impl Pattern {
@@ -131,18 +135,20 @@ impl Pattern {
         match &self.inner.body {
             Body::Itself => Some(&self.inner.text),
             Body::Literal(text) => Some(text),
-            Body::Branches(_) => None,
+            Body::Branch(_) | Body::Template(..) => None,
         }
     }
 
     /// Whether it matches the whole of `text`. Knows no reserved first character: that is the tree's.
     ///
-    /// Complexity: length of the text × length of the pattern × combinations of its alternatives, at most. No allocation.
+    /// Complexity: length of the text × length of the pattern, at most. No allocation (unless the pattern is written with hundreds
+    /// of braces).
     pub fn matches(&self, text: &str) -> bool {
         match &self.inner.body {
             Body::Itself => *self.inner.text == *text,
             Body::Literal(literal) => **literal == *text,
-            Body::Branches(branches) => branches.iter().any(|branch| single::matches(branch, text)),
+            Body::Branch(code) => single::matches(code.view(), text),
+            Body::Template(code, _) => states::matches(code.view(), text),
         }
     }
 
@@ -152,11 +158,27 @@ impl Pattern {
         self.inner.begins_with_wildcard
     }
 
-    /// The combinations of its alternatives; none if there is a [`literal`](Self::literal).
-    pub(crate) fn branches(&self) -> &[Branch] {
+    /// How many combinations of alternatives it has: 1 without any, 0 if there is a [`literal`](Self::literal).
+    pub(crate) fn combinations(&self) -> usize {
         match &self.inner.body {
-            Body::Branches(branches) => branches,
-            Body::Itself | Body::Literal(_) => &[],
+            Body::Itself | Body::Literal(_) => 0,
+            Body::Branch(_) => 1,
+            Body::Template(_, combinations) => *combinations,
+        }
+    }
+
+    /// Calls `visit` with each combination of its alternatives; two of them may be equal.
+    pub(crate) fn each_branch(&self, mut visit: impl FnMut(Branch<'_>)) {
+        match &self.inner.body {
+            Body::Itself | Body::Literal(_) => {}
+            Body::Branch(code) => visit(code.view()),
+            Body::Template(code, combinations) => {
+                let mut bytes = Vec::new();
+                for number in 0..*combinations {
+                    glob::expand(code.view(), number, &mut bytes);
+                    visit(Branch { bytes: &bytes, classes: &code.classes });
+                }
+            }
         }
     }
 }

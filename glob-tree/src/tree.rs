@@ -4,9 +4,11 @@
 //! character, and when memory is given back. The wildcard patterns' shape is in `trie`, matching them in `walk`.
 //!
 //! Invariants: an entry has at least one value and its values differ; it is in `index`, and in `exact` if its pattern is a literal,
-//! else once per branch in `trie`; it has a mark if and only if it has several branches.
+//! else once per branch in `trie`; it has a mark if and only if it has several combinations.
 
+mod children;
 mod iter;
+mod label;
 mod node;
 mod scratch;
 mod slab;
@@ -21,6 +23,7 @@ use std::ops::ControlFlow;
 use smallvec::SmallVec;
 
 pub use self::iter::{Iter, Values};
+use self::label::Labels;
 use self::node::{End, Link};
 pub use self::scratch::Scratch;
 use self::slab::Slab;
@@ -179,8 +182,7 @@ impl<V> GlobTree<V> {
     /// Gives an entry its place in everything that finds it.
     fn place(&mut self, mut entry: Entry<V>) {
         let pattern = entry.pattern.clone();
-        let branches = pattern.branches();
-        if branches.len() > 1 {
+        if pattern.combinations() > 1 {
             entry.mark = Link::to(self.marks.insert(()));
         }
         self.len += entry.values.len();
@@ -189,9 +191,8 @@ impl<V> GlobTree<V> {
         if let Some(literal) = pattern.literal() {
             self.exact.entry(literal.into()).or_default().push(id);
         }
-        for branch in branches {
-            self.trie.insert(branch, id);
-        }
+        let mut labels = Labels::default();
+        pattern.each_branch(|branch| self.trie.insert(branch, id, &mut labels));
         self.index.insert(pattern, id);
     }
 
@@ -210,9 +211,7 @@ impl<V> GlobTree<V> {
                 self.exact.remove(literal);
             }
         }
-        for branch in pattern.branches() {
-            self.trie.remove(branch, id);
-        }
+        pattern.each_branch(|branch| self.trie.remove(branch, id));
         self.give_back();
     }
 

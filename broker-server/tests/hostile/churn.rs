@@ -42,7 +42,11 @@ async fn visit(victim: &Victim, number: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_connections_leave_nothing() {
-    let victim = Victim::start(Limits::default()).await;
+    let Some(victim) =
+        Victim::start_alone("churn::a_thousand_connections_leave_nothing", Limits::default()).await
+    else {
+        return;
+    };
     let honest = Honest::start(victim.address).await;
     let at_rest = (victim.server.tasks(), victim.connections(), victim.server.broker().subscriptions());
     // The first ones fill what is kept for later: buffers, the runtime's and the allocator's own.

@@ -17,7 +17,11 @@ const BEGINNINGS: [&[u8]; 6] = [
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_connections_of_noise() {
-    let victim = Victim::start(Limits::default()).await;
+    let Some(victim) =
+        Victim::start_alone("garbage::a_hundred_connections_of_noise", Limits::default()).await
+    else {
+        return;
+    };
     let honest = Honest::start(victim.address).await;
     let before = victim.connections();
     let memory = resident_bytes();

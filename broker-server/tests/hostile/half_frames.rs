@@ -13,7 +13,11 @@ const LARGE: &[u8] = b"\x81\xa7Publish\x91\x92\xa1t\xc6\x00\x7a\x12\x00";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_half_frames_are_held_open() {
-    let victim = Victim::start(Limits::default()).await;
+    let Some(victim) =
+        Victim::start_alone("half_frames::two_hundred_half_frames_are_held_open", Limits::default()).await
+    else {
+        return;
+    };
     let honest = Honest::start(victim.address).await;
     let before = victim.connections();
     let memory = resident_bytes();

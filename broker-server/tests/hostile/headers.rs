@@ -25,7 +25,11 @@ async fn check_refused(victim: &Victim, frame: &[u8]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nested_a_hundred_thousand_deep() {
-    let victim = Victim::start(Limits::default()).await;
+    let Some(victim) =
+        Victim::start_alone("headers::nested_a_hundred_thousand_deep", Limits::default()).await
+    else {
+        return;
+    };
     let honest = Honest::start(victim.address).await;
     let memory = resident_bytes();
     for opening in
@@ -45,7 +49,10 @@ async fn nested_a_hundred_thousand_deep() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lengths_of_four_gigabytes() {
-    let victim = Victim::start(Limits::default()).await;
+    let Some(victim) = Victim::start_alone("headers::lengths_of_four_gigabytes", Limits::default()).await
+    else {
+        return;
+    };
     let honest = Honest::start(victim.address).await;
     let memory = resident_bytes();
     for marker in [0xdb, 0xc6, 0xc9, 0xdd, 0xdf] {

@@ -16,6 +16,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 /// Nothing here takes longer than this on a machine that is busy with other things too; what is stuck takes forever.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
+/// Set in a process that was started for one test.
+const ALONE: &str = "HOSTILE_ALONE";
+
 static TURN: Mutex<()> = Mutex::const_new(());
 
 /// A server of the test's own. No other test runs while it is there.
@@ -31,6 +34,24 @@ impl Victim {
         let server = Server::builder().listen("127.0.0.1:0").limits(limits).start().await.unwrap();
         let address = server.local_addr().unwrap();
         Victim { server, address, _turn: turn }
+    }
+
+    /// As [`Victim::start`], for a test that bounds the memory: in a process of its own, because what earlier tests gave back would hide what
+    /// this one takes. `test` is its whole name. `None` where the other process has done it.
+    pub(crate) async fn start_alone(test: &'static str, limits: Limits) -> Option<Victim> {
+        if std::env::var_os(ALONE).is_some() {
+            return Some(Victim::start(limits).await);
+        }
+        let _turn = TURN.lock().await;
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        command.args([test, "--exact", "--nocapture"]).env(ALONE, "1");
+        let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+        let (told, errors) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        println!("{told}");
+        assert!(output.status.success(), "{test}, in a process of its own: {errors}");
+        assert!(told.contains("1 passed"), "there is no test {test}");
+        None
     }
 
     pub(crate) fn connections(&self) -> usize {

@@ -10,7 +10,11 @@ use crate::support::{End, Peer, Victim, assert_growth, eventually, resident_byte
 async fn a_million_topics_take_no_more_than_the_bounds() {
     const TOPICS: usize = 1_000_000;
     let limits = Limits { retained_messages_max: 1000, retained_bytes_max: 100 << 10, ..Limits::default() };
-    let victim = Victim::start(limits).await;
+    let Some(victim) =
+        Victim::start_alone("topics::a_million_topics_take_no_more_than_the_bounds", limits).await
+    else {
+        return;
+    };
     let honest = Honest::start(victim.address).await;
     let mut hostile = Peer::introduced(victim.address).await;
     let memory = resident_bytes();

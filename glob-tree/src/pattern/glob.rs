@@ -1,29 +1,36 @@
-//! The glob dialect: from text to branches.
+//! The glob dialect: from text to code.
 //!
-//! Owns its grammar, in two passes: `scan` reads the text into items and counts the combinations of alternatives while it
-//! reads (a number, checked at each bracket, before anything is multiplied out); `expand` then writes each combination
-//! by walking the items once. Neither recurses: depth is a stack on the heap, as long as the text at most.
+//! Owns its grammar, in two passes: `scan` reads the text into a template and counts the combinations of alternatives, and
+//! their bytes, while it reads (numbers, checked at each bracket, before anything is multiplied out); `expand` writes one
+//! combination by walking the template once. Neither recurses: depth is a stack on the heap, as long as the text at most.
 
 mod expand;
 mod scan;
 
 use super::Body;
+use super::code::Code;
 use crate::error::{PatternError, PatternErrorKind};
 use crate::pattern::{EXPANSION_FACTOR, PatternLimits};
 
+pub(super) use self::expand::expand;
+
 /// Parses a glob whose length has been checked.
 pub(super) fn parse(text: &str, limits: &PatternLimits) -> Result<Body, PatternError> {
-    let scanned = scan::scan(text, limits)?;
-    Ok(match scanned.literal() {
-        Some(literal) if literal == text => Body::Itself,
-        Some(literal) => Body::Literal(literal.into()),
-        None => {
-            let bytes_max = limits.bytes_max.saturating_mul(EXPANSION_FACTOR);
-            let branches = expand::expand(&scanned.items, scanned.combinations, bytes_max);
-            let too_long = PatternError::new(PatternErrorKind::TooLongWrittenOut { bytes_max }, 0);
-            Body::Branches(branches.ok_or(too_long)?)
-        }
-    })
+    let scan::Scanned { code, written_out } = scan::scan(text, limits)?;
+    if super::code::literal_length(&code.bytes) == code.bytes.len() {
+        let literal = String::from_utf8_lossy(&code.bytes);
+        return Ok(if literal == text { Body::Itself } else { Body::Literal(literal.into()) });
+    }
+    let bytes_max = limits.bytes_max.saturating_mul(EXPANSION_FACTOR);
+    if written_out.bytes > bytes_max {
+        return Err(PatternError::new(PatternErrorKind::TooLongWrittenOut { bytes_max }, 0));
+    }
+    if written_out.combinations > 1 {
+        return Ok(Body::Template(code, written_out.combinations));
+    }
+    let mut bytes = Vec::new();
+    expand(code.view(), 0, &mut bytes);
+    Ok(Body::Branch(Code { bytes: bytes.into(), classes: code.classes }))
 }
 
 #[cfg(test)]

@@ -1,28 +1,29 @@
 //! One branch against one text, without a tree.
 //!
 //! Owns the algorithm with a single place to go back to: a later star makes an earlier one's choice final, because
-//! what stands between them has matched as early as it could. Neither recursive nor exponential.
+//! what stands between them has matched as early as it could. Neither recursive nor exponential. It is not valid where
+//! alternatives are: those are in `states`.
 
-use super::element::Element;
+use super::code::{ANY, Branch, CLASS, NUMBER_BYTES, STAR, TAIL, TOKEN, number};
 
-/// Whether `elements` match the whole of `text`. At most (length of the text) × (length of the pattern) comparisons.
-pub(super) fn matches(elements: &[Element], text: &str) -> bool {
+/// Whether the branch matches the whole of `text`. At most (length of the text) × (length of the branch) comparisons.
+pub(super) fn matches(branch: Branch<'_>, text: &str) -> bool {
     let (mut at, mut position) = (0, 0);
-    // The element behind the last star, and where the text for it begins.
+    // What is behind the last star, and where the text for it begins.
     let mut retry: Option<(usize, usize)> = None;
     loop {
-        match elements.get(at) {
-            Some(Element::Star) => {
+        match branch.bytes.get(at) {
+            Some(&STAR) => {
                 at += 1;
-                if at == elements.len() {
+                if at == branch.bytes.len() {
                     return true;
                 }
                 retry = Some((at, position));
                 continue;
             }
-            Some(element) => {
-                if let Some(next) = consume(element, text, position) {
-                    (at, position) = (at + 1, next);
+            Some(&element) => {
+                if let Some((behind, next)) = consume(branch, element, at, text, position) {
+                    (at, position) = (behind, next);
                     continue;
                 }
             }
@@ -36,23 +37,28 @@ pub(super) fn matches(elements: &[Element], text: &str) -> bool {
     }
 }
 
-/// Where the text goes on behind `element`, if that matches at `position`.
-fn consume(element: &Element, text: &str, position: usize) -> Option<usize> {
-    let rest = text.get(position..)?;
+/// What comes behind the element or the byte of a literal at `at`, and behind its text, if that matches at `position`.
+fn consume(
+    branch: Branch<'_>,
+    element: u8,
+    at: usize,
+    text: &str,
+    position: usize,
+) -> Option<(usize, usize)> {
     match element {
-        Element::Literal(literal) => rest.starts_with(&**literal).then_some(position + literal.len()),
-        Element::Any => rest.chars().next().map(|found| position + found.len_utf8()),
-        Element::Class(class) => rest
-            .chars()
-            .next()
-            .filter(|&found| class.contains(found))
-            .map(|found| position + found.len_utf8()),
-        Element::Star => Some(position),
-        Element::Token => match rest.find('.').unwrap_or(rest.len()) {
-            0 => None,
-            length => Some(position + length),
-        },
-        Element::Tail => (!rest.is_empty()).then_some(text.len()),
+        ANY => Some((at + 1, position + character_at(text, position)?.len_utf8())),
+        CLASS => {
+            let class = branch.classes.get(number(branch.bytes, at + 1))?;
+            let found = character_at(text, position).filter(|&found| class.contains(found))?;
+            Some((at + 1 + NUMBER_BYTES, position + found.len_utf8()))
+        }
+        TOKEN => {
+            let rest = text.get(position..)?;
+            let length = rest.find('.').unwrap_or(rest.len());
+            (length > 0).then_some((at + 1, position + length))
+        }
+        TAIL => (position < text.len()).then_some((at + 1, text.len())),
+        byte => (text.as_bytes().get(position) == Some(&byte)).then_some((at + 1, position + 1)),
     }
 }
 

@@ -4,7 +4,7 @@
 //! themselves, and nothing needs an escape.
 
 use super::Body;
-use super::element::Builder;
+use super::code::{Builder, Code};
 use crate::error::{PatternError, PatternErrorKind};
 
 /// The token that stands for one token.
@@ -17,25 +17,31 @@ pub(super) fn parse(text: &str) -> Result<Body, PatternError> {
     if let Some((offset, found)) = text.char_indices().find(|(_, found)| found.is_ascii_whitespace()) {
         return Err(PatternError::new(PatternErrorKind::Whitespace { found }, offset));
     }
-    let mut builder = Builder::default();
+    let mut bytes = Vec::new();
+    let mut builder = Builder::new(&mut bytes);
     let mut wildcards = false;
     let mut offset = 0;
     for token in text.split('.') {
         let end = offset + token.len();
         if offset > 0 {
-            builder.character('.');
+            builder.literal(b".");
         }
         match token {
             "" => return Err(PatternError::new(PatternErrorKind::EmptyToken, offset)),
             TOKEN => builder.token(),
             TAIL if end < text.len() => return Err(PatternError::new(PatternErrorKind::TailNotLast, offset)),
             TAIL => builder.tail(),
-            _ => token.chars().for_each(|character| builder.character(character)),
+            _ => builder.literal(token.as_bytes()),
         }
         wildcards |= matches!(token, TOKEN | TAIL);
         offset = end + 1;
     }
-    Ok(if wildcards { Body::Branches(Box::new([builder.finish()])) } else { Body::Itself })
+    builder.finish();
+    Ok(if wildcards {
+        Body::Branch(Code { bytes: bytes.into(), classes: Box::default() })
+    } else {
+        Body::Itself
+    })
 }
 
 #[cfg(test)]

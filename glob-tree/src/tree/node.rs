@@ -1,14 +1,16 @@
 //! One node of the trie: how it is reached, what ends in it, what goes on from it.
 //!
-//! Owns the layout, chosen for the walk: a leaf is one cache line, and a byte that no child begins with is refused by one
-//! bit of the children's map. Knows nothing of the arena; children are numbers.
+//! Owns the layout, chosen for the walk and for memory: a node is one cache line, and most need nothing else. Up to three ways on
+//! are in the line itself; more of them, and classes, are in [`Children`]. Knows nothing of the arena; children are numbers.
 //!
-//! Invariant: the label of a node that is reached over bytes is not empty; of all others it is.
+//! Invariants: the label of a node that is reached over bytes is not empty; of all others it is. Ways on over keys are in `few` if
+//! there are at most three, else all in `children`; `children` is there only for more than three, or for classes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
+use super::children::{Children, KEYS_END};
+use super::label::Label;
 use crate::pattern::class::Class;
 
 /// The number of a node or a mark, or none.
@@ -52,6 +54,8 @@ impl End {
     const REST_SHIFT: u32 = 30;
     /// Patterns have lower numbers than this.
     pub(super) const PATTERNS_END: u32 = 1 << Self::REST_SHIFT;
+    /// Of no branch. (Nothing asks for a rest of 3.)
+    const NONE: Self = Self(u32::MAX);
 
     pub(super) fn new(rest: Rest, pattern: u32) -> Self {
         debug_assert!(pattern < Self::PATTERNS_END, "the tree keeps its patterns below");
@@ -71,242 +75,266 @@ impl End {
     }
 }
 
-#[derive(Debug, Default)]
+/// The branches that end in a node.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Ends<'t> {
+    None,
+    One(End),
+    Many(&'t BTreeSet<End>),
+}
+
+#[derive(Debug)]
 #[repr(align(64))]
 pub(super) struct Node {
     /// The bytes between the parent and here.
-    pub(super) label: SmallVec<[u8; 16]>,
-    /// Sorted, so those that ask for no rest come first.
-    pub(super) ends: SmallVec<[End; 4]>,
+    pub(super) label: Label,
+    pub(super) few: Few,
     pub(super) children: Option<Box<Children>>,
+    /// All ends, if there are several.
+    #[expect(
+        clippy::box_collection,
+        reason = "few nodes have it, and one word fits into the line where three do not"
+    )]
+    ends: Option<Box<BTreeSet<End>>>,
+    /// The end, if there is one.
+    end: End,
     /// Below a star, of a node with a star behind it (a child or an end): its place in the scratch, because the node can be reached
     /// again and again, and that star counts only once.
     pub(super) mark: Link,
 }
 
-/// What goes on from a node.
-#[derive(Debug, Default)]
-pub(super) struct Children {
-    pub(super) literals: Literals,
-    pub(super) any: Link,
-    pub(super) star: Link,
-    pub(super) token: Link,
-    /// Sorted by class.
-    pub(super) classes: Vec<ClassChild>,
-}
-
-#[derive(Debug)]
-pub(super) struct ClassChild {
-    /// The class's ASCII part, here so that most tests need no other memory.
-    pub(super) ascii: u128,
-    pub(super) class: Arc<Class>,
-    pub(super) node: u32,
-}
-
 /// The way from a node to one child.
 #[derive(Clone, Copy)]
 pub(super) enum Step<'p> {
-    /// Over a label that begins with this byte.
-    Literal(u8),
-    Any,
+    /// Over a label that begins with this byte, or over the element with this opcode: no byte of a text is one.
+    Key(u8),
     Class(&'p Arc<Class>),
-    Star,
-    Token,
+}
+
+impl Default for Node {
+    fn default() -> Self {
+        Self {
+            label: Label::default(),
+            few: Few::default(),
+            children: None,
+            ends: None,
+            end: End::NONE,
+            mark: Link::NONE,
+        }
+    }
 }
 
 impl Node {
+    pub(super) fn with_label(label: Label) -> Self {
+        Self { label, ..Self::default() }
+    }
+
     pub(super) fn child(&self, step: Step<'_>) -> Option<u32> {
-        self.children.as_ref()?.get(step)
+        let children = self.children.as_ref();
+        match step {
+            Step::Key(key) => {
+                self.few.get(key).or_else(|| children.and_then(|children| children.get(key).get()))
+            }
+            Step::Class(class) => children.and_then(|children| children.get_class(class)),
+        }
     }
 
     /// Nothing ends here and nothing goes on.
     pub(super) fn is_dead(&self) -> bool {
-        self.ends.is_empty() && self.children.is_none()
+        self.has_no_end() && self.few.is_empty() && self.children.is_none()
     }
 
     /// The only child, if the node is nothing but the way to it over more bytes.
     pub(super) fn merges_with(&self) -> Option<u32> {
-        if self.label.is_empty() || !self.ends.is_empty() {
+        if self.label.is_empty() || !self.has_no_end() || self.children.is_some() {
             return None;
         }
-        self.children.as_ref()?.only_literal()
+        self.few.only_literal()
     }
 
     pub(super) fn link(&mut self, step: Step<'_>, child: u32) {
-        self.children.get_or_insert_default().set(step, Link::to(child));
+        match step {
+            Step::Class(class) => self.children.get_or_insert_default().set_class(class, Link::to(child)),
+            Step::Key(key) => {
+                let spilled = self.children.as_mut().filter(|children| children.has_keys());
+                if let Some(children) = spilled {
+                    children.set(key, Link::to(child));
+                } else if !self.few.set(key, child) {
+                    let children = self.children.get_or_insert_default();
+                    for (key, node) in self.few.take() {
+                        children.set(key, Link::to(node));
+                    }
+                    children.set(key, Link::to(child));
+                }
+            }
+        }
     }
 
     pub(super) fn unlink(&mut self, step: Step<'_>) {
-        if let Some(children) = &mut self.children {
-            children.set(step, Link::NONE);
-            if children.is_empty() {
-                self.children = None;
+        let Some(children) = &mut self.children else {
+            if let Step::Key(key) = step {
+                self.few.remove(key);
             }
+            return;
+        };
+        match step {
+            Step::Class(class) => children.set_class(class, Link::NONE),
+            Step::Key(key) if children.has_keys() => {
+                children.set(key, Link::NONE);
+                if children.key_count() <= FEW {
+                    for (key, node) in children.take_keys() {
+                        self.few.set(key, node);
+                    }
+                }
+            }
+            Step::Key(key) => self.few.remove(key),
+        }
+        if !children.has_keys() && children.classes.is_empty() {
+            self.children = None;
+        }
+    }
+
+    pub(super) fn ends(&self) -> Ends<'_> {
+        match &self.ends {
+            Some(ends) => Ends::Many(ends),
+            None if self.end == End::NONE => Ends::None,
+            None => Ends::One(self.end),
         }
     }
 
     pub(super) fn add_end(&mut self, end: End) {
-        if let Err(at) = self.ends.binary_search(&end) {
-            self.ends.insert(at, end);
+        if let Some(ends) = &mut self.ends {
+            ends.insert(end);
+        } else if self.end == End::NONE {
+            self.end = end;
+        } else if self.end != end {
+            let first = std::mem::replace(&mut self.end, End::NONE);
+            self.ends = Some(Box::new(BTreeSet::from([first, end])));
         }
     }
 
-    pub(super) fn remove_end(&mut self, end: End) {
-        if let Ok(at) = self.ends.binary_search(&end) {
-            self.ends.remove(at);
-            if self.ends.is_empty() {
-                self.ends = SmallVec::new();
+    /// Whether it was there.
+    pub(super) fn remove_end(&mut self, end: End) -> bool {
+        let Some(ends) = &mut self.ends else {
+            let there = self.end == end;
+            if there {
+                self.end = End::NONE;
             }
+            return there;
+        };
+        let there = ends.remove(&end);
+        if ends.len() == 1
+            && let Some(last) = ends.pop_first()
+        {
+            self.end = last;
+            self.ends = None;
         }
+        there
+    }
+
+    fn has_no_end(&self) -> bool {
+        matches!(self.ends(), Ends::None)
     }
 
     /// Whether a star is behind it.
     pub(super) fn has_star(&self) -> bool {
-        self.has_end(Rest::Anything) || self.child(Step::Star).is_some()
+        self.has_star_end() || self.child(Step::Key(crate::pattern::code::STAR)).is_some()
     }
 
-    pub(super) fn has_end(&self, rest: Rest) -> bool {
-        let at = self.ends.partition_point(|end| end.rest() < rest);
-        self.ends.get(at).is_some_and(|end| end.rest() == rest)
-    }
-}
-
-impl Children {
-    fn get(&self, step: Step<'_>) -> Option<u32> {
-        match step {
-            Step::Literal(byte) => self.literals.get(byte),
-            Step::Any => self.any.get(),
-            Step::Star => self.star.get(),
-            Step::Token => self.token.get(),
-            Step::Class(class) => {
-                self.find_class(class).ok().and_then(|at| self.classes.get(at)).map(|child| child.node)
+    fn has_star_end(&self) -> bool {
+        match self.ends() {
+            Ends::None => false,
+            Ends::One(end) => end.rest() == Rest::Anything,
+            Ends::Many(ends) => {
+                let first = End::new(Rest::Anything, 0);
+                ends.range(first..).next().is_some_and(|end| end.rest() == Rest::Anything)
             }
-        }
-    }
-
-    fn set(&mut self, step: Step<'_>, child: Link) {
-        match step {
-            Step::Literal(byte) => self.literals.set(byte, child),
-            Step::Any => self.any = child,
-            Step::Star => self.star = child,
-            Step::Token => self.token = child,
-            Step::Class(class) => self.set_class(class, child),
-        }
-    }
-
-    fn find_class(&self, class: &Arc<Class>) -> Result<usize, usize> {
-        self.classes.binary_search_by(|child| child.class.cmp(class))
-    }
-
-    fn set_class(&mut self, class: &Arc<Class>, child: Link) {
-        let found = self.find_class(class);
-        match (found, child.get()) {
-            (Ok(at), Some(node)) => {
-                if let Some(child) = self.classes.get_mut(at) {
-                    child.node = node;
-                }
-            }
-            (Ok(at), None) => {
-                self.classes.remove(at);
-            }
-            (Err(at), Some(node)) => {
-                self.classes.insert(at, ClassChild { ascii: class.ascii(), class: Arc::clone(class), node });
-            }
-            (Err(_), None) => {}
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.literals.is_empty() && self.has_literals_only()
-    }
-
-    fn has_literals_only(&self) -> bool {
-        [self.any, self.star, self.token] == [Link::NONE; 3] && self.classes.is_empty()
-    }
-
-    fn only_literal(&self) -> Option<u32> {
-        match *self.literals.nodes {
-            [child] if self.has_literals_only() => Some(child),
-            _ => None,
         }
     }
 }
 
-/// The children over bytes, by the first byte of their labels: a bit for each byte that there is, and the children in the
-/// order of the bits.
-#[derive(Debug, Default)]
-pub(super) struct Literals {
-    bits: [u64; 4],
-    /// How many bits are set in the words before each.
-    before: [u8; 4],
-    nodes: SmallVec<[u32; 4]>,
+/// How many ways on a node has room for in itself.
+pub(super) const FEW: usize = 3;
+
+/// Up to three ways on. Sorted by key; a key that no way has is 255.
+#[derive(Debug)]
+pub(super) struct Few {
+    nodes: [Link; FEW],
+    keys: [u8; FEW],
 }
 
-impl Literals {
-    pub(super) fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
+impl Default for Few {
+    fn default() -> Self {
+        Self { nodes: [Link::NONE; FEW], keys: [KEYS_END; FEW] }
+    }
+}
+
+impl Few {
+    #[inline]
+    pub(super) fn get(&self, key: u8) -> Option<u32> {
+        self.ways().find(|way| way.0 == key).map(|way| way.1)
+    }
+
+    /// The keys with their nodes.
+    #[inline]
+    pub(super) fn ways(&self) -> impl Iterator<Item = (u8, u32)> {
+        self.keys.iter().zip(&self.nodes).map_while(|(&key, node)| Some((key, node.get()?)))
     }
 
     #[inline]
-    pub(super) fn get(&self, byte: u8) -> Option<u32> {
-        // The bit first: most bytes of a text have no child, and then nothing is to be counted.
-        if !self.has(byte) {
-            return None;
-        }
-        self.nodes.get(self.rank(byte)).copied()
+    pub(super) fn is_empty(&self) -> bool {
+        self.keys == [KEYS_END; FEW]
     }
 
-    /// A bit for each of at most 64 bytes that a child begins with, the first byte's lowest. Free of branches, which would be
-    /// guessed wrong at every other byte.
+    /// A bit for each of at most 64 bytes that is a key, the first byte's lowest.
     pub(super) fn positions(&self, bytes: &[u8]) -> u64 {
-        bytes.iter().rev().fold(0, |positions, &byte| positions << 1 | u64::from(self.has(byte)))
+        bytes.iter().rev().fold(0, |positions, byte| positions << 1 | u64::from(self.keys.contains(byte)))
     }
 
-    fn set(&mut self, byte: u8, child: Link) {
-        let rank = self.rank(byte);
-        match (self.has(byte), child.get()) {
-            (true, Some(node)) => {
-                if let Some(slot) = self.nodes.get_mut(rank) {
-                    *slot = node;
-                }
-            }
-            (true, None) => {
-                self.nodes.remove(rank);
-                self.flip(byte);
-            }
-            (false, Some(node)) => {
-                self.nodes.insert(rank, node);
-                self.flip(byte);
-            }
-            (false, None) => {}
+    fn only_literal(&self) -> Option<u32> {
+        match (self.keys, self.nodes) {
+            ([key, KEYS_END, KEYS_END], [node, ..]) if Children::is_literal(key) => node.get(),
+            _ => None,
         }
     }
 
-    fn has(&self, byte: u8) -> bool {
-        self.word(byte) >> (byte & 63) & 1 == 1
-    }
-
-    /// How many children there are for lower bytes.
-    fn rank(&self, byte: u8) -> usize {
-        let lower = self.word(byte) & ((1 << (byte & 63)) - 1);
-        let before = self.before.get(usize::from(byte >> 6)).copied().unwrap_or(0);
-        usize::from(before) + lower.count_ones() as usize
-    }
-
-    fn word(&self, byte: u8) -> u64 {
-        self.bits.get(usize::from(byte >> 6)).copied().unwrap_or(0)
-    }
-
-    fn flip(&mut self, byte: u8) {
-        if let Some(word) = self.bits.get_mut(usize::from(byte >> 6)) {
-            *word ^= 1_u64 << (byte & 63);
+    /// False, and nothing changes, if there is no room.
+    fn set(&mut self, key: u8, node: u32) -> bool {
+        if let Some(at) = self.keys.iter().position(|own| *own == key) {
+            if let Some(own) = self.nodes.get_mut(at) {
+                *own = Link::to(node);
+            }
+            return true;
         }
-        let mut count = 0;
-        for (before, word) in self.before.iter_mut().zip(&self.bits) {
-            *before = count;
-            // At most 64 in each word; what comes after the last one, where 256 would be too many, is not kept.
-            count = count.wrapping_add(u8::try_from(word.count_ones()).unwrap_or(0));
+        let [.., last] = self.keys;
+        if last != KEYS_END {
+            return false;
         }
+        let at = self.keys.partition_point(|own| *own < key);
+        if let (Some(keys), Some(nodes)) = (self.keys.get_mut(at..), self.nodes.get_mut(at..)) {
+            keys.rotate_right(1);
+            nodes.rotate_right(1);
+            if let ([own_key, ..], [own_node, ..]) = (keys, nodes) {
+                *own_key = key;
+                *own_node = Link::to(node);
+            }
+        }
+        true
+    }
+
+    fn remove(&mut self, key: u8) {
+        let Some(at) = self.keys.iter().position(|own| *own == key) else { return };
+        if let (Some(keys), Some(nodes)) = (self.keys.get_mut(at..), self.nodes.get_mut(at..)) {
+            keys.rotate_left(1);
+            nodes.rotate_left(1);
+        }
+        self.keys[FEW - 1] = KEYS_END;
+        self.nodes[FEW - 1] = Link::NONE;
+    }
+
+    fn take(&mut self) -> impl Iterator<Item = (u8, u32)> + use<> {
+        let Self { keys, nodes } = std::mem::take(self);
+        keys.into_iter().zip(nodes).filter_map(|(key, node)| Some((key, node.get()?)))
     }
 }
 
@@ -315,33 +343,58 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_leaf_is_one_cache_line() {
-        assert!(size_of::<Node>() <= 64, "{}", size_of::<Node>());
+    fn a_node_is_one_cache_line() {
+        assert_eq!(size_of::<Node>(), 64);
     }
 
     #[test]
-    fn literals_hold_every_byte() {
-        let mut literals = Literals::default();
-        for byte in (0..=u8::MAX).rev() {
-            literals.set(byte, Link::to(u32::from(byte) + 1000));
+    fn ways_on_move_out_and_in_again() {
+        let mut node = Node::default();
+        let keys = [b'm', b'a', 0xf9, b'z', b'b'];
+        for (count, key) in (0..).zip(keys) {
+            assert_eq!(node.children.is_some(), count > FEW);
+            node.link(Step::Key(key), u32::from(key) + 1000);
+            for (at, key) in keys.into_iter().enumerate() {
+                let expected = (at <= count).then_some(u32::from(key) + 1000);
+                assert_eq!(node.child(Step::Key(key)), expected, "{key}");
+            }
         }
-        assert!((0..=u8::MAX).all(|byte| literals.get(byte) == Some(u32::from(byte) + 1000)));
-        for byte in (0..=u8::MAX).step_by(2) {
-            literals.set(byte, Link::NONE);
-            literals.set(byte, Link::NONE);
+        node.link(Step::Key(b'a'), 7);
+        for (left, key) in (0..keys.len()).rev().zip(keys) {
+            node.unlink(Step::Key(key));
+            assert_eq!(node.child(Step::Key(key)), None);
+            assert_eq!(node.children.is_some(), left > FEW);
         }
-        literals.set(77, Link::to(7));
-        for byte in 0..=u8::MAX {
-            let expected = match byte {
-                77 => Some(7),
-                odd if odd % 2 == 1 => Some(u32::from(byte) + 1000),
-                _ => None,
-            };
-            assert_eq!(literals.get(byte), expected, "{byte}");
+        assert!(node.is_dead());
+    }
+
+    #[test]
+    fn classes_stay_beside_few_others() {
+        let class = Arc::new(Class::new(vec![(97, 99)], false));
+        let mut node = Node::default();
+        node.link(Step::Class(&class), 1);
+        for key in [b'a', b'b', b'c', b'd'] {
+            node.link(Step::Key(key), 2);
         }
-        for byte in 0..=u8::MAX {
-            literals.set(byte, Link::NONE);
+        for key in [b'a', b'b', b'c', b'd'] {
+            node.unlink(Step::Key(key));
         }
-        assert!(literals.is_empty());
+        assert_eq!(node.child(Step::Class(&class)), Some(1));
+        node.unlink(Step::Class(&class));
+        assert!(node.is_dead());
+    }
+
+    #[test]
+    fn ends_are_a_set() {
+        let mut node = Node::default();
+        let ends = [End::new(Rest::Something, 1), End::new(Rest::Nothing, 9), End::new(Rest::Anything, 3)];
+        for end in ends.iter().chain(&ends) {
+            node.add_end(*end);
+        }
+        assert!(matches!(node.ends(), Ends::Many(set) if set.len() == 3) && node.has_star());
+        assert!(node.remove_end(ends[2]) && !node.remove_end(ends[2]) && !node.has_star());
+        assert!(node.remove_end(ends[0]));
+        assert!(matches!(node.ends(), Ends::One(end) if end == ends[1]));
+        assert!(!node.remove_end(ends[0]) && node.remove_end(ends[1]) && node.is_dead());
     }
 }

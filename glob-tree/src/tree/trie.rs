@@ -8,9 +8,12 @@
 //! nothing but one child over bytes does not exist; a star or a tail that ends a branch is no node but a kind of end; a node
 //! has a mark if and only if it is below a star and has one behind it.
 
+use smallvec::SmallVec;
+
+use super::label::{Label, Labels};
 use super::node::{End, Link, Node, Rest, Step};
 use super::slab::Slab;
-use crate::pattern::element::Element;
+use crate::pattern::code::{ANY, Branch, Element, STAR, TOKEN};
 
 /// The node that every branch begins at.
 pub(super) const ROOT: u32 = 0;
@@ -27,21 +30,25 @@ impl Trie {
         Self { nodes: Slab::new(), marks: Slab::new() }
     }
 
-    /// Adds a branch of a pattern. Complexity: its length.
-    pub(super) fn insert(&mut self, branch: &[Element], pattern: u32) {
+    /// Adds a branch of a pattern; one that it has already changes nothing. Complexity: its length.
+    pub(super) fn insert(&mut self, mut branch: Branch<'_>, pattern: u32, labels: &mut Labels) {
         if self.nodes.is_empty() {
             self.nodes.insert(Node::default());
         }
-        let (way, rest) = way_and_rest(branch);
         let mut at = ROOT;
         let mut below_star = false;
-        for element in way {
+        let mut rest = Rest::Nothing;
+        while let Some(element) = branch.read() {
+            if let Some(asked) = rest_of(element, branch) {
+                rest = asked;
+                break;
+            }
             let from = at;
-            at = match step_of(element) {
-                Some(step) => self.child_or_new(at, step),
-                None => self.descend(at, bytes_of(element)),
+            at = match element {
+                Element::Literal(bytes) => self.descend(at, bytes, labels),
+                _ => step_of(element).map_or(at, |step| self.child_or_new(at, step)),
             };
-            if *element == Element::Star {
+            if element == Element::Star {
                 self.mark(from, below_star);
                 below_star = true;
             }
@@ -50,14 +57,13 @@ impl Trie {
         self.mark(at, below_star);
     }
 
-    /// Removes a branch that was added with this pattern. Complexity: its length.
-    pub(super) fn remove(&mut self, branch: &[Element], pattern: u32) {
-        let (way, rest) = way_and_rest(branch);
-        let Some((mut path, mut at)) = self.path(way) else {
-            debug_assert!(false, "a branch that was never inserted");
+    /// Removes a branch that was added with this pattern; one that is gone already changes nothing. (A pattern may have one branch
+    /// twice.) Complexity: its length.
+    pub(super) fn remove(&mut self, branch: Branch<'_>, pattern: u32) {
+        let Some((mut path, mut at, rest)) = self.path(branch) else { return };
+        if !self.nodes[at].remove_end(End::new(rest, pattern)) {
             return;
-        };
-        self.nodes[at].remove_end(End::new(rest, pattern));
+        }
         self.unmark(at);
         while self.nodes[at].is_dead() {
             self.nodes.take(at);
@@ -67,10 +73,10 @@ impl Trie {
             at = parent;
         }
         if let Some(child) = self.nodes[at].merges_with() {
-            let child = self.nodes.take(child);
+            let mut child = self.nodes.take(child);
             let node = &mut self.nodes[at];
-            node.label.extend_from_slice(&child.label);
-            *node = Node { label: std::mem::take(&mut node.label), ..child };
+            child.label = Label::from(&*[&*node.label, &*child.label].concat());
+            *node = child;
         }
     }
 
@@ -93,27 +99,30 @@ impl Trie {
         }
     }
 
-    /// Each node on the way with the step that leaves it, and the node at its end.
-    fn path<'p>(&self, way: &'p [Element]) -> Option<(Vec<(u32, Step<'p>)>, u32)> {
+    /// Each node on the way with the step that leaves it, the node at its end, and what is asked of the text there.
+    fn path<'p>(&self, mut branch: Branch<'p>) -> Option<(Path<'p>, u32, Rest)> {
         if self.nodes.is_empty() {
             return None;
         }
-        let mut path = Vec::with_capacity(way.len() + 1);
+        let mut path = Path::new();
         let mut at = ROOT;
-        for element in way {
+        while let Some(element) = branch.read() {
+            if let Some(rest) = rest_of(element, branch) {
+                return Some((path, at, rest));
+            }
             if let Some(step) = step_of(element) {
                 path.push((at, step));
                 at = self.nodes[at].child(step)?;
-            }
-            let mut bytes = bytes_of(element);
-            while let Some(&first) = bytes.first() {
-                let step = Step::Literal(first);
-                path.push((at, step));
-                at = self.nodes[at].child(step)?;
-                bytes = bytes.strip_prefix(&*self.nodes[at].label)?;
+            } else if let Element::Literal(mut bytes) = element {
+                while let Some(&first) = bytes.first() {
+                    let step = Step::Key(first);
+                    path.push((at, step));
+                    at = self.nodes[at].child(step)?;
+                    bytes = bytes.strip_prefix(&*self.nodes[at].label)?;
+                }
             }
         }
-        Some((path, at))
+        Some((path, at, Rest::Nothing))
     }
 
     fn child_or_new(&mut self, parent: u32, step: Step<'_>) -> u32 {
@@ -126,11 +135,11 @@ impl Trie {
     }
 
     /// The node that lies `bytes` behind `at`, made if there is none.
-    fn descend(&mut self, mut at: u32, mut bytes: &[u8]) -> u32 {
+    fn descend(&mut self, mut at: u32, mut bytes: &[u8], labels: &mut Labels) -> u32 {
         while let Some(&first) = bytes.first() {
-            let Some(child) = self.nodes[at].child(Step::Literal(first)) else {
-                let leaf = self.nodes.insert(Node { label: bytes.into(), ..Node::default() });
-                self.nodes[at].link(Step::Literal(first), leaf);
+            let Some(child) = self.nodes[at].child(Step::Key(first)) else {
+                let leaf = self.nodes.insert(Node::with_label(labels.label(bytes)));
+                self.nodes[at].link(Step::Key(first), leaf);
                 return leaf;
             };
             let label = &self.nodes[child].label;
@@ -144,42 +153,43 @@ impl Trie {
     /// Puts a node of the first `length` bytes of the child's label between it and its parent.
     fn split(&mut self, parent: u32, child: u32, length: usize) -> u32 {
         let label = std::mem::take(&mut self.nodes[child].label);
-        let (front, back) = label.split_at(length);
-        self.nodes[child].label = back.into();
-        let mut middle = Node { label: front.into(), ..Node::default() };
+        // The front gets memory of its own, because the back may go before it.
+        let mut middle = Node::with_label(Label::from(label.get(..length).unwrap_or_default()));
+        let front = middle.label.first().copied();
+        let back = label.without_first(length);
         if let Some(&first) = back.first() {
-            middle.link(Step::Literal(first), child);
+            middle.link(Step::Key(first), child);
         }
+        self.nodes[child].label = back;
         let middle = self.nodes.insert(middle);
-        if let Some(&first) = front.first() {
-            self.nodes[parent].link(Step::Literal(first), middle);
+        if let Some(first) = front {
+            self.nodes[parent].link(Step::Key(first), middle);
         }
         middle
     }
 }
 
-/// The elements that are nodes, and what the branch asks of the text behind them.
-fn way_and_rest(branch: &[Element]) -> (&[Element], Rest) {
-    match branch {
-        [way @ .., Element::Star] => (way, Rest::Anything),
-        [way @ .., Element::Tail] => (way, Rest::Something),
-        _ => (branch, Rest::Nothing),
+/// Nodes, each with the step that leaves it.
+type Path<'p> = SmallVec<[(u32, Step<'p>); 16]>;
+
+/// What an element asks of the rest of the text, if it is the last one and no node.
+fn rest_of(element: Element<'_>, behind: Branch<'_>) -> Option<Rest> {
+    match element {
+        Element::Star if behind.is_empty() => Some(Rest::Anything),
+        Element::Tail => Some(Rest::Something),
+        _ => None,
     }
 }
 
 /// The step that an element is. None for a literal, which may be several; and for a tail, which is none.
-fn step_of(element: &Element) -> Option<Step<'_>> {
+fn step_of(element: Element<'_>) -> Option<Step<'_>> {
     match element {
-        Element::Any => Some(Step::Any),
+        Element::Any => Some(Step::Key(ANY)),
         Element::Class(class) => Some(Step::Class(class)),
-        Element::Star => Some(Step::Star),
-        Element::Token => Some(Step::Token),
+        Element::Star => Some(Step::Key(STAR)),
+        Element::Token => Some(Step::Key(TOKEN)),
         Element::Literal(_) | Element::Tail => None,
     }
-}
-
-fn bytes_of(element: &Element) -> &[u8] {
-    if let Element::Literal(literal) = element { literal.as_bytes() } else { &[] }
 }
 
 #[cfg(test)]
@@ -187,14 +197,19 @@ mod tests {
     use super::*;
     use crate::pattern::Pattern;
 
-    fn branch(text: &str) -> Box<[Element]> {
-        Pattern::glob(text).unwrap().branches()[0].clone()
+    fn insert(trie: &mut Trie, text: &str, end: u32) {
+        let mut labels = Labels::default();
+        Pattern::glob(text).unwrap().each_branch(|branch| trie.insert(branch, end, &mut labels));
+    }
+
+    fn remove(trie: &mut Trie, text: &str, end: u32) {
+        Pattern::glob(text).unwrap().each_branch(|branch| trie.remove(branch, end));
     }
 
     fn trie(texts: &[&str]) -> Trie {
         let mut trie = Trie::new();
         for (end, text) in (0..).zip(texts) {
-            trie.insert(&branch(text), end);
+            insert(&mut trie, text, end);
         }
         trie
     }
@@ -204,15 +219,15 @@ mod tests {
         // The root and "abc"; that a star follows is said by the end.
         let mut trie = trie(&["abc*"]);
         assert_eq!(trie.nodes.len(), 2);
-        trie.insert(&branch("abd*"), 1); // "ab" between, "d" beside "c"
+        insert(&mut trie, "abd*", 1); // "ab" between, "d" beside "c"
         assert_eq!(trie.nodes.len(), 4);
-        trie.insert(&branch("ab*"), 2);
+        insert(&mut trie, "ab*", 2);
         assert_eq!(trie.nodes.len(), 4);
-        trie.remove(&branch("abd*"), 1);
+        remove(&mut trie, "abd*", 1);
         assert_eq!(trie.nodes.len(), 3);
-        trie.remove(&branch("ab*"), 2);
+        remove(&mut trie, "ab*", 2);
         assert_eq!(trie.nodes.len(), 2, "`ab` and `c` are one again");
-        trie.remove(&branch("abc*"), 0);
+        remove(&mut trie, "abc*", 0);
         assert_eq!((trie.nodes.len(), trie.nodes.capacity()), (0, 0));
     }
 
@@ -220,26 +235,26 @@ mod tests {
     fn only_what_is_between_two_stars_has_a_mark() {
         let mut trie = trie(&["a*", "a*b*", "a*bc*d*", "?*", "a*bcx", "*"]);
         assert_eq!(trie.marks.len(), 3, "b, bc, d");
-        trie.insert(&branch("a*b*x"), 9);
-        trie.insert(&branch("a**b*"), 8);
+        insert(&mut trie, "a*b*x", 9);
+        insert(&mut trie, "a**b*", 8);
         assert_eq!(trie.marks.len(), 3, "b has one");
-        trie.remove(&branch("a*b*"), 1);
-        trie.remove(&branch("a**b*"), 8);
+        remove(&mut trie, "a*b*", 1);
+        remove(&mut trie, "a**b*", 8);
         assert_eq!(trie.marks.len(), 3, "the star of `a*b*x` is still there");
-        trie.remove(&branch("a*b*x"), 9);
+        remove(&mut trie, "a*b*x", 9);
         assert_eq!(trie.marks.len(), 2);
-        trie.remove(&branch("a*bc*d*"), 2);
+        remove(&mut trie, "a*bc*d*", 2);
         assert_eq!(trie.marks.slot_count(), 0);
     }
 
     #[test]
     fn a_mark_goes_where_its_node_goes() {
         let mut trie = trie(&["*abc*"]);
-        trie.insert(&branch("*abd"), 1); // splits
+        insert(&mut trie, "*abd", 1); // splits
         assert_eq!(trie.marks.len(), 1);
-        trie.remove(&branch("*abd"), 1); // joins
+        remove(&mut trie, "*abd", 1); // joins
         assert_eq!(trie.marks.len(), 1);
-        trie.remove(&branch("*abc*"), 0);
+        remove(&mut trie, "*abc*", 0);
         assert_eq!((trie.marks.slot_count(), trie.nodes.len()), (0, 0));
     }
 
@@ -247,10 +262,10 @@ mod tests {
     fn a_branch_that_others_pass_through_keeps_them() {
         let mut trie = trie(&["*a", "*ab", "*a?", "*a[xy]z", "*abc"]);
         let nodes = trie.nodes.len();
-        trie.insert(&branch("*a[xy]q*"), 9);
-        trie.remove(&branch("*a[xy]q*"), 9);
+        insert(&mut trie, "*a[xy]q*", 9);
+        remove(&mut trie, "*a[xy]q*", 9);
         assert_eq!(trie.nodes.len(), nodes);
-        trie.remove(&branch("*a"), 0);
+        remove(&mut trie, "*a", 0);
         assert_eq!(trie.nodes.len(), nodes, "`*ab`, `*a?` and `*a[xy]z` still part there");
     }
 }

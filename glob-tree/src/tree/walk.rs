@@ -14,10 +14,12 @@
 
 use std::ops::ControlFlow;
 
-use super::node::{Children, ClassChild, Link, Node, Rest};
+use super::children::{Children, ClassChild};
+use super::node::{End, Ends, Few, Node, Rest};
 use super::scratch::WalkScratch;
 use super::slab::Slab;
 use super::trie::{ROOT, Trie};
+use crate::pattern::code::{ANY, STAR, TOKEN};
 
 /// A step is also counted for each run of this many bytes of a label or a token, which the processor compares in one or two
 /// instructions.
@@ -59,10 +61,10 @@ where
     F: FnMut(u32) -> ControlFlow<()>,
 {
     fn run(&mut self, literal_start: bool) -> ControlFlow<()> {
-        if !literal_start {
+        if literal_start {
+            self.follow_literal(&self.nodes[ROOT], 0);
+        } else {
             self.reach(ROOT, 0)?;
-        } else if let Some(children) = &self.nodes[ROOT].children {
-            self.follow_literal(children, 0);
         }
         self.drain()?;
         while let Some((star, from)) = self.scratch.stars.pop() {
@@ -73,20 +75,26 @@ where
 
     /// Follows what is behind a star from every position that it can end at, the first one first.
     fn scan(&mut self, star: u32, from: usize) -> ControlFlow<()> {
-        let Some(children) = &self.nodes[star].children else { return ControlFlow::Continue(()) };
+        let node = &self.nodes[star];
+        let classes = node.children.as_ref().map_or(&[][..], |children| &children.classes);
         let mut start = from;
         for chunk in self.bytes.get(from..).unwrap_or_default().chunks(SCAN_BYTES) {
             self.steps += chunk.len() as u64;
-            let mut candidates = if children.classes.is_empty() {
-                children.literals.positions(chunk)
-            } else {
-                all_positions(chunk)
+            let mut candidates = match &node.children {
+                Some(children) if !classes.is_empty() || children.has_keys() => {
+                    if classes.is_empty() {
+                        children.literals.positions(chunk)
+                    } else {
+                        all_positions(chunk)
+                    }
+                }
+                _ => node.few.positions(chunk),
             };
             while candidates != 0 {
                 let position = start + candidates.trailing_zeros() as usize;
                 candidates &= candidates - 1;
-                self.follow_classes(&children.classes, position);
-                self.follow_literal(children, position);
+                self.follow_classes(classes, position);
+                self.follow_literal(node, position);
                 self.drain()?;
             }
             start += chunk.len();
@@ -108,44 +116,88 @@ where
         let at_end = position == self.bytes.len();
         let again = node.mark.get().is_some_and(|mark| !self.scratch.stamps.insert(mark));
         self.end(node, again, at_end)?;
-        let Some(children) = &node.children else { return ControlFlow::Continue(()) };
+        if !node.few.is_empty() {
+            self.follow_few(&node.few, position, again, at_end);
+        }
+        if let Some(children) = &node.children {
+            self.follow_children(children, position, again, at_end);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn follow_few(&mut self, few: &'w Few, position: usize, again: bool, at_end: bool) {
+        let byte = self.bytes.get(position).copied();
+        for (key, node) in few.ways() {
+            match key {
+                STAR if again => {}
+                STAR => self.scratch.stars.push((node, position)),
+                TOKEN if !at_end => self.follow_token(node, position),
+                ANY if !at_end => self.follow_any(node, position),
+                key if Some(key) == byte => self.follow_label(node, position),
+                _ => {}
+            }
+        }
+    }
+
+    fn follow_children(&mut self, children: &'w Children, position: usize, again: bool, at_end: bool) {
         if let Some(star) = children.star.get()
             && !again
         {
             self.scratch.stars.push((star, position));
         }
-        if !at_end {
-            self.follow_token(children.token, position);
-            self.follow_any(children.any, position);
-            self.follow_classes(&children.classes, position);
-            self.follow_literal(children, position);
+        let Some(&byte) = self.bytes.get(position) else {
+            debug_assert!(at_end, "there is a byte everywhere else");
+            return;
+        };
+        if let Some(token) = children.token.get() {
+            self.follow_token(token, position);
         }
-        ControlFlow::Continue(())
+        if let Some(any) = children.any.get() {
+            self.follow_any(any, position);
+        }
+        self.follow_classes(&children.classes, position);
+        if let Some(child) = children.literals.get(byte) {
+            self.follow_label(child, position);
+        }
     }
 
     fn end(&mut self, node: &Node, again: bool, at_end: bool) -> ControlFlow<()> {
-        // Below a star a node is reached many times and ends once: none of the others may look at each end.
-        let open = node.ends.last().is_some_and(|end| end.rest() != Rest::Nothing);
-        if !at_end && (again || !open) {
-            return ControlFlow::Continue(());
-        }
-        self.steps += node.ends.len() as u64;
-        for end in &node.ends {
-            let matches = match end.rest() {
-                Rest::Nothing => at_end,
-                Rest::Anything => !again,
-                Rest::Something => !at_end,
-            };
-            if matches {
-                (self.hit)(end.pattern())?;
+        match node.ends() {
+            Ends::None => ControlFlow::Continue(()),
+            Ends::One(end) => self.hit_if(end, again, at_end),
+            Ends::Many(ends) => {
+                // Below a star a node is reached many times and ends once: none of the others may look at each end.
+                let open = ends.last().is_some_and(|end| end.rest() != Rest::Nothing);
+                if !at_end && (again || !open) {
+                    return ControlFlow::Continue(());
+                }
+                ends.iter().try_for_each(|&end| self.hit_if(end, again, at_end))
             }
         }
-        ControlFlow::Continue(())
     }
 
-    fn follow_literal(&mut self, children: &'w Children, position: usize) {
+    fn hit_if(&mut self, end: End, again: bool, at_end: bool) -> ControlFlow<()> {
+        self.steps += 1;
+        let matches = match end.rest() {
+            Rest::Nothing => at_end,
+            Rest::Anything => !again,
+            Rest::Something => !at_end,
+        };
+        if matches { (self.hit)(end.pattern()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn follow_literal(&mut self, node: &'w Node, position: usize) {
         let Some(&byte) = self.bytes.get(position) else { return };
-        let Some(child) = children.literals.get(byte) else { return };
+        let child = match &node.children {
+            Some(children) => node.few.get(byte).or_else(|| children.literals.get(byte)),
+            None => node.few.get(byte),
+        };
+        if let Some(child) = child {
+            self.follow_label(child, position);
+        }
+    }
+
+    fn follow_label(&mut self, child: u32, position: usize) {
         let label = &*self.nodes[child].label;
         self.steps += 1 + (label.len() / BYTES_PER_STEP) as u64;
         // The second byte tells most that do not match apart, without the call that compares them all.
@@ -155,8 +207,8 @@ where
         }
     }
 
-    fn follow_any(&mut self, any: Link, position: usize) {
-        let (Some(any), Some(found)) = (any.get(), self.character(position)) else { return };
+    fn follow_any(&mut self, any: u32, position: usize) {
+        let Some(found) = self.character(position) else { return };
         self.scratch.reached.push((any, position + found.len_utf8()));
     }
 
@@ -180,8 +232,7 @@ where
     }
 
     /// A token begins only where the pattern has its start or a dot, and takes all up to the next dot.
-    fn follow_token(&mut self, token: Link, position: usize) {
-        let Some(token) = token.get() else { return };
+    fn follow_token(&mut self, token: u32, position: usize) {
         let rest = self.bytes.get(position..).unwrap_or_default();
         let length = rest.iter().position(|&byte| byte == b'.').unwrap_or(rest.len());
         self.steps += (length / BYTES_PER_STEP) as u64;

@@ -1,72 +1,67 @@
-//! The second pass over a glob: its combinations of alternatives, written out.
+//! The second pass over a glob: one of its combinations of alternatives, written out.
 //!
 //! A combination is a number below their count. Each group takes its digit from it (its choice among its own
-//! combinations) and hands the rest on, so that a combination costs one walk over the items and nothing is kept between two.
+//! combinations) and hands the rest on, so that a combination costs one walk over the template and nothing is kept between two.
 
-use super::scan::{Alternative, Item};
-use crate::pattern::element::{Branch, Builder};
+use crate::pattern::code::{
+    ANY, Branch, Builder, CLASS, CLOSE, COMMA, GROUP_BYTES, NUMBER_BYTES, OPEN, STAR, literal_length, number,
+};
 
-/// Every combination, each once; `None` if they have more than `bytes_max` bytes together.
-pub(super) fn expand(items: &[Item], combinations: usize, bytes_max: usize) -> Option<Box<[Branch]>> {
-    let mut left = bytes_max;
-    let mut branches: Vec<Branch> =
-        (0..combinations).map(|number| branch(items, number, &mut left)).collect::<Option<_>>()?;
-    branches.sort_unstable();
-    branches.dedup();
-    Some(branches.into_boxed_slice())
-}
-
-/// The combination with this number, if it is no longer than what is `left`.
-fn branch(items: &[Item], mut number: usize, left: &mut usize) -> Option<Branch> {
-    let mut builder = Builder::default();
-    // What is left of the number for the items behind each group that is open.
+/// Writes the combination with this number, in normal form, in place of what is in `written`.
+pub(in crate::pattern) fn expand(template: Branch<'_>, mut combination: usize, written: &mut Vec<u8>) {
+    written.clear();
+    let code = template.bytes;
+    let mut builder = Builder::new(written);
+    // What is left of the number for what stands behind each group that is open.
     let mut outer = Vec::new();
     let mut at = 0;
-    while let Some(item) = items.get(at) {
-        at += 1;
-        let bytes = match item {
-            Item::Character(character) => character.len_utf8(),
-            Item::Any | Item::Star | Item::Class(_) => 1,
-            Item::Open(..) | Item::Comma(_) | Item::Close => 0,
-        };
-        *left = left.checked_sub(bytes)?;
-        match item {
-            Item::Character(character) => builder.character(*character),
-            Item::Any => builder.any(),
-            Item::Star => builder.star(),
-            Item::Class(class) => builder.class(class),
-            Item::Open(total, first) => {
-                outer.push(number.checked_div(*total).unwrap_or(0));
-                (at, number) = choose(items, at, first, number.checked_rem(*total).unwrap_or(0));
+    while let Some(&first) = code.get(at) {
+        match first {
+            ANY => builder.any(),
+            STAR => builder.star(),
+            CLASS => {
+                let class = number(code, at + 1);
+                if let Some(set) = template.classes.get(class) {
+                    builder.class(set, class);
+                }
+                at += NUMBER_BYTES;
+            }
+            OPEN => {
+                let total = number(code, at + 1);
+                outer.push(combination.checked_div(total).unwrap_or(0));
+                let group = combination.checked_rem(total).unwrap_or(0);
+                (at, combination) = choose(code, at, group);
+                continue;
             }
             // The alternative that was chosen ends here: go on behind the group.
-            Item::Comma(next) => {
-                at = group_end(items, next) + 1;
-                number = outer.pop().unwrap_or(0);
+            COMMA => {
+                at = number(code, at + 1 + 2 * NUMBER_BYTES);
+                combination = outer.pop().unwrap_or(0);
             }
-            Item::Close => number = outer.pop().unwrap_or(0),
+            CLOSE => combination = outer.pop().unwrap_or(0),
+            _ => {
+                let literal = code.get(at..).unwrap_or_default();
+                let length = literal_length(literal);
+                builder.literal(literal.get(..length).unwrap_or_default());
+                at += length;
+                continue;
+            }
         }
+        at += 1;
     }
-    Some(builder.finish())
+    builder.finish();
 }
 
-/// Where the alternative begins that has the combination `number` of its group, and that combination's number in it.
-fn choose(items: &[Item], mut at: usize, first: &Alternative, mut number: usize) -> (usize, usize) {
-    let mut alternative = first;
-    while number >= alternative.combinations {
-        let Some(Item::Comma(next)) = items.get(alternative.end) else { break };
-        number -= alternative.combinations;
-        at = alternative.end + 1;
-        alternative = next;
+/// Where the alternative begins that has the combination `number` of the group that opens at `open`, and that
+/// combination's number in it.
+fn choose(code: &[u8], open: usize, mut combination: usize) -> (usize, usize) {
+    let mut at = open;
+    let (mut combinations, mut end) =
+        (number(code, open + 1 + NUMBER_BYTES), number(code, open + 1 + 2 * NUMBER_BYTES));
+    while combination >= combinations && code.get(end) == Some(&COMMA) {
+        combination -= combinations;
+        at = end;
+        (combinations, end) = (number(code, at + 1), number(code, at + 1 + NUMBER_BYTES));
     }
-    (at, number)
-}
-
-/// The index of the `Close` of the group that `alternative` is in.
-fn group_end(items: &[Item], alternative: &Alternative) -> usize {
-    let mut end = alternative.end;
-    while let Some(Item::Comma(next)) = items.get(end) {
-        end = next.end;
-    }
-    end
+    (at + GROUP_BYTES, combination)
 }

@@ -1,51 +1,57 @@
-//! The first pass over a glob: its text as items, with every mistake found and every limit kept.
+//! The first pass over a glob: its text as a template, with every mistake found and every limit kept.
 //!
-//! Owns the lexical grammar and the count of combinations. Invariant of what it returns: groups are balanced, and each
-//! alternative knows where it ends and how many combinations it has.
+//! Owns the lexical grammar and the count of combinations and of their bytes. Invariant of what it returns: groups are balanced,
+//! and each alternative knows where it ends and how many combinations it has.
 
 use std::sync::Arc;
 
 use crate::error::{PatternError, PatternErrorKind};
 use crate::pattern::PatternLimits;
 use crate::pattern::class::Class;
+use crate::pattern::code::{self, ANY, CLASS, CLOSE, COMMA, Code, NUMBER_BYTES, OPEN, STAR};
 
 /// A glob, read.
 pub(super) struct Scanned {
-    pub(super) items: Vec<Item>,
-    /// The combinations of all its alternatives; 1 without any.
+    /// A template; if there is nothing in it but characters, these.
+    pub(super) code: Code,
+    /// How many branches it stands for, and their bytes.
+    pub(super) written_out: WrittenOut,
+}
+
+/// What a sequence takes when its combinations are written out.
+#[derive(Clone, Copy)]
+pub(super) struct WrittenOut {
     pub(super) combinations: usize,
+    /// Of all of them together; a wildcard or a class counts as one.
+    pub(super) bytes: usize,
 }
 
-/// One item of a glob.
-pub(super) enum Item {
-    Character(char),
-    Any,
-    Star,
-    Class(Arc<Class>),
-    /// `{`: a group of this many combinations, and its first alternative.
-    Open(usize, Alternative),
-    /// `,` in a group: the next alternative.
-    Comma(Alternative),
-    /// `}`.
-    Close,
-}
+impl WrittenOut {
+    /// The one empty combination.
+    const EMPTY: Self = Self { combinations: 1, bytes: 0 };
+    /// None at all.
+    const NONE: Self = Self { combinations: 0, bytes: 0 };
 
-/// One alternative of a group.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Alternative {
-    /// How many combinations there are in it.
-    pub(super) combinations: usize,
-    /// The index of the `Comma` or `Close` that ends it.
-    pub(super) end: usize,
-}
+    /// Of the sequence with one more element of this length.
+    fn with(self, bytes: usize) -> Self {
+        self.then(Self { combinations: 1, bytes })
+    }
 
-impl Scanned {
-    /// The text that the glob stands for, if it is made of characters alone.
-    pub(super) fn literal(&self) -> Option<String> {
-        self.items
-            .iter()
-            .map(|item| if let Item::Character(found) = item { Some(*found) } else { None })
-            .collect()
+    /// Of each followed by each of `next`.
+    fn then(self, next: Self) -> Self {
+        let bytes = self.bytes.saturating_mul(next.combinations);
+        Self {
+            combinations: self.combinations.saturating_mul(next.combinations),
+            bytes: bytes.saturating_add(next.bytes.saturating_mul(self.combinations)),
+        }
+    }
+
+    /// Of either one or the other.
+    fn or(self, other: Self) -> Self {
+        Self {
+            combinations: self.combinations.saturating_add(other.combinations),
+            bytes: self.bytes.saturating_add(other.bytes),
+        }
     }
 }
 
@@ -55,17 +61,22 @@ pub(super) fn scan(text: &str, limits: &PatternLimits) -> Result<Scanned, Patter
         text,
         position: 0,
         limits,
-        items: Vec::new(),
+        code: Vec::with_capacity(text.len()),
+        classes: Vec::new(),
+        behind_star: false,
         stars: 0,
         groups: Vec::new(),
-        combinations: 1,
+        written_out: WrittenOut::EMPTY,
     };
     while let Some((offset, found)) = scanner.next() {
-        scanner.item(offset, found)?;
+        scanner.element(offset, found)?;
     }
     match scanner.groups.last() {
         Some(group) => Err(PatternError::new(PatternErrorKind::UnclosedAlternatives, group.offset)),
-        None => Ok(Scanned { items: scanner.items, combinations: scanner.combinations }),
+        None => Ok(Scanned {
+            code: Code { bytes: scanner.code.into(), classes: scanner.classes.into() },
+            written_out: scanner.written_out,
+        }),
     }
 }
 
@@ -73,25 +84,28 @@ struct Scanner<'p> {
     text: &'p str,
     position: usize,
     limits: &'p PatternLimits,
-    items: Vec<Item>,
+    code: Vec<u8>,
+    classes: Vec<Arc<Class>>,
+    /// Whether the element before is a star.
+    behind_star: bool,
     stars: usize,
     /// The groups that are open, outermost first.
     groups: Vec<Group>,
     /// Of what was read of the sequence at hand: the innermost open alternative, or the pattern.
-    combinations: usize,
+    written_out: WrittenOut,
 }
 
 struct Group {
     /// The byte of its `{`.
     offset: usize,
-    /// The index of its `Open`.
+    /// Where its `OPEN` is.
     open: usize,
-    /// The index of the `Open` or `Comma` that begins the alternative at hand.
+    /// Where the numbers of the alternative at hand are: its combinations, its end.
     alternative: usize,
     /// Of the alternatives that have ended.
-    combinations: usize,
+    ended: WrittenOut,
     /// Of the sequence around it, up to it.
-    outer: usize,
+    outer: WrittenOut,
 }
 
 impl Scanner<'_> {
@@ -106,86 +120,117 @@ impl Scanner<'_> {
         self.text.get(self.position..)?.chars().next()
     }
 
-    fn item(&mut self, offset: usize, found: char) -> Result<(), PatternError> {
-        let item = match found {
-            '*' => return self.star(offset),
-            '{' => {
-                self.open(offset);
-                return Ok(());
+    fn element(&mut self, offset: usize, found: char) -> Result<(), PatternError> {
+        let behind_star = std::mem::take(&mut self.behind_star);
+        match found {
+            '*' => return self.star(offset, behind_star),
+            '{' => self.open(offset),
+            ',' if !self.groups.is_empty() => return self.comma(),
+            '}' if !self.groups.is_empty() => return self.close(),
+            '?' => self.opcode(ANY),
+            '[' => {
+                let class = self.class(offset)?;
+                self.opcode(CLASS);
+                code::push_number(&mut self.code, self.classes.len());
+                self.classes.push(class);
             }
-            ',' if !self.groups.is_empty() => {
-                return self.end_alternative(Item::Comma(Alternative::default()));
+            '\\' => {
+                let escaped = self.escaped(offset)?;
+                self.character(escaped);
             }
-            '}' if !self.groups.is_empty() => return self.end_alternative(Item::Close),
-            '?' => Item::Any,
-            '[' => self.class(offset)?,
-            '\\' => Item::Character(self.escaped(offset)?),
-            _ => Item::Character(found),
-        };
-        self.items.push(item);
+            _ => self.character(found),
+        }
         Ok(())
     }
 
-    fn star(&mut self, offset: usize) -> Result<(), PatternError> {
-        if !matches!(self.items.last(), Some(Item::Star)) {
+    fn character(&mut self, character: char) {
+        self.code.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+        self.written_out = self.written_out.with(character.len_utf8());
+    }
+
+    fn opcode(&mut self, opcode: u8) {
+        self.code.push(opcode);
+        self.written_out = self.written_out.with(1);
+    }
+
+    fn star(&mut self, offset: usize, behind_star: bool) -> Result<(), PatternError> {
+        self.behind_star = true;
+        if !behind_star {
             self.stars += 1;
             let PatternLimits { stars_max, .. } = *self.limits;
             if self.stars > stars_max {
                 return Err(PatternError::new(PatternErrorKind::TooManyStars { stars_max }, offset));
             }
-            self.items.push(Item::Star);
+            self.opcode(STAR);
         }
         Ok(())
     }
 
+    /// Writes an opcode of a group with room for its three numbers.
+    fn group_opcode(&mut self, opcode: u8) {
+        self.code.push(opcode);
+        self.code.extend_from_slice(&[0; 3 * NUMBER_BYTES]);
+    }
+
     fn open(&mut self, offset: usize) {
-        let open = self.items.len();
-        self.items.push(Item::Open(0, Alternative::default()));
+        let open = self.code.len();
+        self.group_opcode(OPEN);
         self.groups.push(Group {
             offset,
             open,
-            alternative: open,
-            combinations: 0,
-            outer: self.combinations,
+            alternative: open + 1 + NUMBER_BYTES,
+            ended: WrittenOut::NONE,
+            outer: self.written_out,
         });
-        self.combinations = 1;
+        self.written_out = WrittenOut::EMPTY;
     }
 
-    /// Ends the alternative at hand with `mark`, a `Comma` or a `Close`.
-    fn end_alternative(&mut self, mark: Item) -> Result<(), PatternError> {
-        let Some(mut group) = self.groups.pop() else { return Ok(()) };
-        let ended = Alternative { combinations: self.combinations, end: self.items.len() };
-        if let Some(Item::Open(_, alternative) | Item::Comma(alternative)) =
-            self.items.get_mut(group.alternative)
-        {
-            *alternative = ended;
+    /// Ends the alternative at hand, where the code is now.
+    fn end_alternative(&mut self) -> Result<Option<Group>, PatternError> {
+        let Some(mut group) = self.groups.pop() else { return Ok(None) };
+        let end = self.code.len();
+        code::set_number(&mut self.code, group.alternative, self.written_out.combinations);
+        code::set_number(&mut self.code, group.alternative + NUMBER_BYTES, end);
+        group.ended = self.checked(group.ended.or(self.written_out), group.offset)?;
+        Ok(Some(group))
+    }
+
+    fn comma(&mut self) -> Result<(), PatternError> {
+        if let Some(group) = self.end_alternative()? {
+            let alternative = self.code.len() + 1;
+            self.group_opcode(COMMA);
+            self.groups.push(Group { alternative, ..group });
+            self.written_out = WrittenOut::EMPTY;
         }
-        group.combinations =
-            self.checked(group.combinations.saturating_add(ended.combinations), group.offset)?;
-        group.alternative = ended.end;
-        if matches!(mark, Item::Comma(_)) {
-            self.combinations = 1;
-            self.groups.push(group);
-        } else {
-            if let Some(Item::Open(total, _)) = self.items.get_mut(group.open) {
-                *total = group.combinations;
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), PatternError> {
+        if let Some(group) = self.end_alternative()? {
+            let close = self.code.len();
+            self.code.push(CLOSE);
+            code::set_number(&mut self.code, group.open + 1, group.ended.combinations);
+            // Each comma learns where the group ends.
+            let mut end = code::number(&self.code, group.open + 1 + 2 * NUMBER_BYTES);
+            while self.code.get(end) == Some(&COMMA) {
+                code::set_number(&mut self.code, end + 1 + 2 * NUMBER_BYTES, close);
+                end = code::number(&self.code, end + 1 + NUMBER_BYTES);
             }
-            self.combinations = self.checked(group.outer.saturating_mul(group.combinations), group.offset)?;
+            self.written_out = self.checked(group.outer.then(group.ended), group.offset)?;
         }
-        self.items.push(mark);
         Ok(())
     }
 
     /// No part of a pattern has more combinations than the whole, so each part can be held against the limit.
-    fn checked(&self, combinations: usize, offset: usize) -> Result<usize, PatternError> {
+    fn checked(&self, written_out: WrittenOut, offset: usize) -> Result<WrittenOut, PatternError> {
         let PatternLimits { alternatives_max, .. } = *self.limits;
-        if combinations > alternatives_max {
+        if written_out.combinations > alternatives_max {
             return Err(PatternError::new(
                 PatternErrorKind::TooManyAlternatives { alternatives_max },
                 offset,
             ));
         }
-        Ok(combinations)
+        Ok(written_out)
     }
 
     fn escaped(&mut self, offset: usize) -> Result<char, PatternError> {
@@ -193,7 +238,7 @@ impl Scanner<'_> {
     }
 
     /// Reads a class whose `[` has been read.
-    fn class(&mut self, open: usize) -> Result<Item, PatternError> {
+    fn class(&mut self, open: usize) -> Result<Arc<Class>, PatternError> {
         let unclosed = PatternError::new(PatternErrorKind::UnclosedClass, open);
         let negated = self.peek() == Some('!');
         if negated {
@@ -215,7 +260,7 @@ impl Scanner<'_> {
         if ranges.is_empty() {
             return Err(PatternError::new(PatternErrorKind::EmptyClass, open));
         }
-        Ok(Item::Class(Arc::new(Class::new(ranges, negated))))
+        Ok(Arc::new(Class::new(ranges, negated)))
     }
 
     /// The last character of a range that begins with `first`: itself unless a `-` follows that does not end the class.
