@@ -11,7 +11,7 @@ use crate::message::Now;
 use crate::outbox::Outbox;
 use crate::publisher::{Batch, Message, Publisher};
 use crate::reason::CloseReason;
-use crate::routing::{RoutingTable, Subscription};
+use crate::routing::{RoutingTable, Subscription, Target};
 use crate::stats::{SessionInfo, Totals};
 use crate::sync::{lock, read, write};
 use crate::topics::{TopicInfo, TopicStats, Topics};
@@ -25,6 +25,8 @@ pub struct Broker {
     topics: Topics,
     sessions: Mutex<BTreeMap<u64, Arc<SessionInfo>>>,
     sessions_begun: AtomicU64,
+    /// Where the choices among the members of groups begin.
+    seed: u64,
     /// Why every session ends, once that is so.
     ending: OnceLock<CloseReason>,
     /// The figures of sessions that ended.
@@ -32,9 +34,15 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// A broker without sessions.
+    /// A broker without sessions, whose choices among the members of a group can be foretold.
     pub fn new(limits: Limits) -> Self {
+        Broker::seeded(limits, 0)
+    }
+
+    /// As [`Broker::new`], with a number from which the choices among the members of groups follow.
+    pub fn seeded(limits: Limits, seed: u64) -> Self {
         Broker {
+            seed,
             topics: Topics::new(&limits),
             limits,
             table: RwLock::new(RoutingTable::new()),
@@ -53,6 +61,10 @@ impl Broker {
     /// A number for a new session; never given twice, never 0.
     pub fn next_session(&self) -> u64 {
         self.sessions_begun.fetch_add(1, Relaxed) + 1
+    }
+
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
     }
 
     pub(crate) fn topics(&self) -> &Topics {
@@ -94,13 +106,16 @@ impl Broker {
         lock(&self.sessions).get(&id).cloned()
     }
 
-    /// Asks silent sessions for a sign of life, and ends those that gave none: see [`Limits::idle_timeout_ms`]. Call it about
-    /// once a second.
+    /// Asks silent sessions for a sign of life, and ends those that gave none: see [`Limits::idle_timeout_ms`] and
+    /// [`NatsOptions`](crate::NatsOptions). Ends those that have not said in time who they are. Call it about once a second.
     pub fn check_silence(&self, now: Now) {
         let idle_ms = self.limits.idle_timeout_ms;
-        if idle_ms > 0 {
-            self.sessions().iter().for_each(|session| session.check_silence(now, idle_ms));
-        }
+        self.sessions().iter().for_each(|session| session.check_silence(now, idle_ms));
+    }
+
+    /// Tells the clients of the NATS protocol that the server is about to close, so that they look for another one.
+    pub fn announce_lame_duck(&self) {
+        self.sessions().iter().for_each(|session| session.announce_lame_duck());
     }
 
     /// Ends every session, for the same reason, and each one that begins from now on. What waits for them is still written.
@@ -108,8 +123,8 @@ impl Broker {
         // The first reason stands.
         let _ = self.ending.set(reason.clone());
         for session in self.sessions() {
-            session.outbox.end(reason.clone());
-            session.outbox.link().wake();
+            session.announce_lame_duck();
+            session.end(reason.clone());
         }
     }
 
@@ -131,6 +146,16 @@ impl Broker {
     /// How many subscriptions there are.
     pub fn subscriptions(&self) -> usize {
         read(&self.table).len()
+    }
+
+    /// Calls `visit` with every subscription and the number of its session. No subscription changes meanwhile, and publishers go on.
+    pub fn for_each_subscription(&self, visit: impl FnMut(u64, &Subscription)) {
+        read(&self.table).for_each(visit);
+    }
+
+    /// How many changes of subscriptions there have been.
+    pub fn table_changes(&self) -> u64 {
+        read(&self.table).changes()
     }
 
     /// The figures since the start, of the sessions that ended and those that there are.
@@ -162,7 +187,7 @@ impl Broker {
 
     /// Whether a publish to `topic` would go to anybody.
     pub fn has_subscribers(&self, topic: &str) -> bool {
-        !read(&self.table).route(topic, &mut Scratch::default()).0.is_empty()
+        !read(&self.table).route(topic, None, &mut Scratch::default()).0.is_empty()
     }
 
     /// Publishes in the server's own name, also to reserved topics. `value` is one MessagePack value. Returns the number of sessions that
@@ -187,7 +212,14 @@ impl Broker {
 
     /// Sends off what was published in the server's own name.
     pub fn flush(&self, publisher: &mut Publisher) {
-        publisher.flush();
+        publisher.flush(self);
+    }
+
+    /// Removes subscriptions that have had their last message.
+    pub(crate) fn end_targets(&self, targets: Vec<Target>) {
+        for Target { outbox, subscription } in targets {
+            self.end_subscriptions(&outbox, std::iter::once(subscription));
+        }
     }
 
     /// Removes subscriptions of a session, some at a time, so that nobody waits long.
@@ -200,8 +232,10 @@ impl Broker {
         while subscriptions.peek().is_some() {
             self.change_table(|table| {
                 for subscription in subscriptions.by_ref().take(CHANGES_AT_ONCE) {
-                    table.remove(outbox, &subscription);
-                    self.raise(&subscription);
+                    // A session and a publisher may both come to end one.
+                    if table.remove(outbox, &subscription) {
+                        self.raise(&subscription);
+                    }
                 }
             });
         }

@@ -5,9 +5,12 @@
 //! Locks are taken in this order: the routing table, a topic's shard, a topic, an outbox. No lock is held while a [`outbox::Link`] is
 //! called.
 
+mod auth;
 mod broker;
+mod join;
 mod limits;
 mod message;
+mod nats_session;
 pub mod outbox;
 mod publisher;
 pub mod reason;
@@ -19,10 +22,12 @@ pub mod topic;
 mod topics;
 pub mod wire;
 
+pub use auth::Credentials;
 pub use broker::Broker;
 pub use glob_tree;
 pub use limits::Limits;
 pub use message::Now;
+pub use nats_session::{NatsOptions, NatsSession};
 pub use outbox::Policy;
 pub use publisher::Publisher;
 pub use routing::Subscription;

@@ -13,6 +13,7 @@ mod queue;
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use self::chunk::Written;
@@ -87,13 +88,41 @@ pub struct Outbox {
     session: u64,
     bytes_max: usize,
     link: Arc<dyn Link>,
+    /// [`Queue::is_behind`], for those who choose between outboxes.
+    behind: AtomicBool,
     queue: Mutex<Queue>,
 }
 
+/// Which frames wait in an outbox, and so what it says when it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Speech {
+    /// Those of the native protocol: `Goodbye`, to a session that said `Hello`.
+    #[default]
+    Native,
+    /// Those of NATS: `-ERR`, where nats-server has one.
+    Nats,
+}
+
 impl Outbox {
-    /// An empty outbox for the session of this number.
+    /// An empty outbox for the session of this number, of the native protocol.
     pub fn new(session: u64, bytes_max: usize, link: Arc<dyn Link>) -> Self {
-        Outbox { session, bytes_max, link, queue: Mutex::default() }
+        Outbox::speaking(Speech::Native, session, bytes_max, link)
+    }
+
+    /// An empty outbox for the session of this number, of the NATS protocol.
+    pub fn nats(session: u64, bytes_max: usize, link: Arc<dyn Link>) -> Self {
+        Outbox::speaking(Speech::Nats, session, bytes_max, link)
+    }
+
+    fn speaking(speech: Speech, session: u64, bytes_max: usize, link: Arc<dyn Link>) -> Self {
+        let queue = Mutex::new(Queue::speaking(speech));
+        Outbox { session, bytes_max, link, behind: AtomicBool::new(false), queue }
+    }
+
+    /// Whether the socket took no more when it was last written to, or never will.
+    #[inline]
+    pub(crate) fn is_behind(&self) -> bool {
+        self.behind.load(Relaxed)
     }
 
     /// The session's number.
@@ -169,7 +198,9 @@ impl Outbox {
     /// Accepts nothing more. What waits is still written, and `goodbye` behind it; then [`Flushed::Drained`] tells so. The first reason
     /// stands. Does not flush.
     pub fn end(&self, reason: CloseReason) {
-        lock(&self.queue).end(reason);
+        let mut queue = lock(&self.queue);
+        queue.end(reason);
+        self.note_behind(&queue);
     }
 
     /// Why the session ends, once it does.
@@ -181,6 +212,7 @@ impl Outbox {
     pub fn abandon(&self) -> u64 {
         let mut queue = lock(&self.queue);
         queue.end(CloseReason::Disconnected);
+        self.note_behind(&queue);
         queue.fail()
     }
 
@@ -199,7 +231,7 @@ impl Outbox {
         budget: usize,
         mut write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
     ) -> Flushed {
-        let mut flight = match lock(&self.queue).begin(writer) {
+        let mut flight = match self.under_lock(|queue| queue.begin(writer)) {
             Ok(flight) => flight,
             Err(flushed) => return flushed,
         };
@@ -208,30 +240,48 @@ impl Outbox {
         let (flushed, room) = loop {
             let outcome = write(&flight.slices());
             match outcome {
-                Ok(0) => break lock(&self.queue).broke(flight, written, io::ErrorKind::WriteZero.into()),
+                Ok(0) => {
+                    let error = io::ErrorKind::WriteZero.into();
+                    break self.under_lock(|queue| queue.broke(flight, written, error));
+                }
                 Ok(bytes) => {
                     flight.advance(bytes, &mut written);
                     spent += bytes;
                     if !flight.is_empty() && spent < budget {
                         continue;
                     }
-                    let mut queue = lock(&self.queue);
-                    match queue.go_on(flight, mem::take(&mut written), spent < budget) {
+                    let done = mem::take(&mut written);
+                    match self.under_lock(|queue| queue.go_on(flight, done, spent < budget)) {
                         Ok(next) => flight = next,
                         Err(end) => break end,
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    break lock(&self.queue).put_back(flight, written, Flushed::Blocked);
+                    break self.under_lock(|queue| queue.put_back(flight, written, Flushed::Blocked));
                 }
-                Err(error) => break lock(&self.queue).broke(flight, written, error),
+                Err(error) => break self.under_lock(|queue| queue.broke(flight, written, error)),
             }
         };
         if room {
             self.link.room();
         }
         flushed
+    }
+
+    fn under_lock<T>(&self, change: impl FnOnce(&mut Queue) -> T) -> T {
+        let mut queue = lock(&self.queue);
+        let outcome = change(&mut queue);
+        self.note_behind(&queue);
+        outcome
+    }
+
+    fn note_behind(&self, queue: &Queue) {
+        // Written only when it changes: those who choose read it for each message.
+        let behind = queue.is_behind();
+        if self.behind.load(Relaxed) != behind {
+            self.behind.store(behind, Relaxed);
+        }
     }
 }
 

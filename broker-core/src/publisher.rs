@@ -6,22 +6,23 @@
 //! flushed, once.
 
 mod cache;
+mod others;
 mod run;
+mod source;
 
-use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use glob_tree::Scratch;
 
-use self::cache::{Kept, KeptMeta, Pending, RouteCache, Where};
+use self::cache::{Pending, RouteCache};
 use self::run::Run;
+pub(crate) use self::source::{Message, NatsMessage, Source, TextScratch};
 use crate::broker::Broker;
-use crate::message::{MetaParts, Now};
+use crate::message::Now;
 use crate::outbox::Outbox;
-use crate::routing::RoutingTable;
+use crate::routing::{RoutingTable, Target};
 use crate::topic::{self, TopicError};
-use crate::topics::{News, Pair, Retained};
+use crate::topics::{News, Retained};
 
 /// Up to so many outboxes are written to by the publisher itself, which saves a task switch; more are left to their owners, who share
 /// the work between the cores.
@@ -43,7 +44,11 @@ pub struct Publisher {
     cache: RouteCache,
     run: Run,
     touched: Vec<Arc<Outbox>>,
+    /// Subscriptions that have had their last message.
+    ended: Vec<Target>,
     scratch: Scratch,
+    /// The session whose subscriptions do not get what it publishes here: its own, if it does not want to hear itself.
+    except: Option<u64>,
     /// The session in the upper half, a count in the lower: no two batches are the same.
     batch: u64,
     /// Messages so far.
@@ -52,18 +57,6 @@ pub struct Publisher {
     bytes: usize,
     /// Hand-overs of this batch.
     work: usize,
-}
-
-/// One message to publish.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Message<'a> {
-    /// Not validated.
-    pub(crate) topic: &'a [u8],
-    /// `[topic, value]`.
-    pub(crate) pair: &'a [u8],
-    pub(crate) value: &'a [u8],
-    pub(crate) meta: Option<MetaParts<'a>>,
-    pub(crate) retain: bool,
 }
 
 /// What all messages of a batch share: the input that they borrow from, the time, and the broker with its table held for reading.
@@ -90,51 +83,82 @@ impl Publisher {
         Publisher { batch: (session << 32) + 1, ..Publisher::default() }
     }
 
-    /// Publishes one message. Returns how many sessions it goes to. `trusted` may publish to reserved topics.
+    /// Whether the session gets what it publishes itself, where it subscribed to it.
+    pub(crate) fn set_echo(&mut self, echo: bool) {
+        let session = self.batch >> 32;
+        let except = (!echo).then_some(session);
+        if self.except != except {
+            self.except = except;
+            self.cache.forget_all();
+        }
+    }
+
+    /// Publishes one message. Returns how many places it goes to: sessions, subscriptions of NATS clients, groups. `trusted` may publish to
+    /// reserved topics.
     #[inline]
-    pub(crate) fn publish(
+    pub(crate) fn publish<'a, M: Source<'a>>(
         &mut self,
-        batch: Batch<'_>,
-        message: &Message<'_>,
+        batch: Batch<'a>,
+        message: &M,
         trusted: bool,
     ) -> Result<usize, Refused> {
-        let slot = match self.cache.find(message.topic, batch.table) {
+        let slot = match self.cache.find(message.topic(), batch.table) {
             Some(slot) => slot,
-            None => self.resolve(batch, message.topic, trusted)?,
+            None => self.resolve(batch, message.topic(), trusted)?,
         };
-        let Some(entry) = self.cache.get_mut(slot) else { return Ok(0) };
+        Ok(self.publish_in(slot, batch, message))
+    }
+
+    /// The name of the topic of the last message; empty if there was none.
+    #[inline]
+    pub(crate) fn last_topic(&self) -> &[u8] {
+        self.cache.last_name()
+    }
+
+    /// As [`Publisher::publish`], where the topic is known to be that of the last message.
+    #[inline]
+    pub(crate) fn publish_again<'a, M: Source<'a>>(
+        &mut self,
+        batch: Batch<'a>,
+        message: &M,
+    ) -> Result<usize, Refused> {
+        match self.cache.find_last(batch.table) {
+            Some(slot) => Ok(self.publish_in(slot, batch, message)),
+            None => self.publish(batch, message, false),
+        }
+    }
+
+    #[inline]
+    fn publish_in<'a, M: Source<'a>>(&mut self, slot: usize, batch: Batch<'a>, message: &M) -> usize {
+        let Some(entry) = self.cache.get_mut(slot) else { return 0 };
         self.sequence += 1;
         entry.pending.sequence = self.sequence;
         entry.pending.messages += 1;
-        entry.pending.bytes += message.value.len() as u64;
-        entry.pending.last_bytes = message.value.len();
+        entry.pending.bytes += message.content_bytes() as u64;
+        entry.pending.last_bytes = message.content_bytes();
         let receivers = entry.targets.len();
-        let is_shared = receivers > 0 && message.pair.len() >= SHARED_BYTES_MIN;
-        let shared = is_shared.then(|| Bytes::copy_from_slice(message.pair));
-        if message.retain && entry.retains {
-            let pair = match &shared {
-                Some(shared) => Some(Where::Shared(shared.clone())),
-                None => range_in(batch.input, message.pair).map(Where::Input),
-            };
-            let meta = message.meta.and_then(|meta| kept_meta(batch.input, &meta));
-            entry.pending.kept = pair.map(|pair| Kept { pair, value_bytes: message.value.len(), meta });
+        let bytes = message.frame_bytes();
+        let is_large = receivers > 0 && bytes >= SHARED_BYTES_MIN;
+        let shared = if is_large { message.shared(&entry.targets) } else { None };
+        if entry.retains && message.retain() {
+            entry.pending.kept = message.kept(batch.input, shared.as_ref());
         }
         if receivers > 0 {
-            if !self.run.takes(&entry.targets, message.pair.len(), shared.is_some()) {
+            if !self.run.takes(&entry.targets, bytes, shared.is_some()) {
                 let targets = Arc::clone(&entry.targets);
                 self.commit_run();
-                self.run.start(targets, message.pair.len(), batch);
+                self.run.start(targets, bytes, batch, self.batch);
             }
-            self.run.push(message, shared, batch.now.unix_ms);
-            self.bytes += message.pair.len();
+            self.run.push(message, slot, shared, batch.now.unix_ms);
+            self.bytes += bytes;
         }
         self.cache.touch(slot);
-        Ok(receivers)
+        receivers
     }
 
     /// Hands the run to its outboxes.
     pub(crate) fn commit_run(&mut self) {
-        self.work += self.run.commit(self.batch, &mut self.touched);
+        self.work += self.run.commit(self.batch, &mut self.touched, &mut self.ended);
     }
 
     /// Whether the batch has done so much that it should end here: others wait for the table, or an outbox could come to its bound for
@@ -154,8 +178,11 @@ impl Publisher {
         batch.broker.topics().evict();
     }
 
-    /// Ends the batch: flushes each outbox that was touched. No lock may be held.
-    pub(crate) fn flush(&mut self) {
+    /// Ends the batch: ends the subscriptions that have had their last message, and flushes each outbox that was touched. No lock may be held.
+    pub(crate) fn flush(&mut self, broker: &Broker) {
+        if !self.ended.is_empty() {
+            broker.end_targets(std::mem::take(&mut self.ended));
+        }
         self.batch += 1;
         self.work = 0;
         self.bytes = 0;
@@ -179,7 +206,8 @@ impl Publisher {
         if leaves {
             self.take_in(batch, slot);
         }
-        let steps = self.cache.resolve(slot, name, batch, &mut self.scratch);
+        self.run.forget_heads();
+        let steps = self.cache.resolve(slot, name, self.except, batch, &mut self.scratch);
         self.work += usize::try_from(steps).unwrap_or(usize::MAX) / STEPS_PER_WORK;
         Ok(slot)
     }
@@ -191,19 +219,8 @@ impl Publisher {
         if pending.messages == 0 || !entry.retains {
             return;
         }
-        let retained = pending.kept.as_ref().and_then(|kept| {
-            let pair = match &kept.pair {
-                Where::Input(range) => Pair::Copied(batch.input.get(range.clone())?),
-                Where::Shared(shared) => Pair::Shared(shared),
-            };
-            let part = |range: &Option<Range<usize>>| batch.input.get(range.clone()?);
-            let meta = kept.meta.as_deref().map(|meta| MetaParts {
-                reply: part(&meta.reply).and_then(|reply| std::str::from_utf8(reply).ok()),
-                headers: part(&meta.headers),
-                key: part(&meta.key),
-            });
-            Some(Retained { pair, value_bytes: kept.value_bytes, meta })
-        });
+        let mut headers = Vec::new();
+        let retained = pending.kept.as_ref().and_then(|kept| kept.retained(batch.input, &mut headers));
         batch.broker.topics().publish(&entry.topic, &pending.news(batch, retained));
     }
 }
@@ -219,22 +236,4 @@ impl Pending {
             retained,
         }
     }
-}
-
-/// Where `part` lies in `input`, if it does.
-fn range_in(input: &[u8], part: &[u8]) -> Option<Range<usize>> {
-    let start = part.as_ptr().addr().checked_sub(input.as_ptr().addr())?;
-    let end = start + part.len();
-    (end <= input.len()).then_some(start..end)
-}
-
-/// Where the parts of `meta` that are retained lie in `input`, if there are any.
-fn kept_meta(input: &[u8], meta: &MetaParts<'_>) -> Option<Box<KeptMeta>> {
-    let range = |part: Option<&[u8]>| range_in(input, part?);
-    let kept = || KeptMeta {
-        reply: range(meta.reply.map(str::as_bytes)),
-        headers: range(meta.headers),
-        key: range(meta.key),
-    };
-    (!meta.is_empty()).then(|| Box::new(kept()))
 }

@@ -1,6 +1,8 @@
-//! Why: the numbered errors of the native protocol and the reasons for which a session ends.
+//! Why: the numbered errors of the native protocol and the reasons for which a session ends, with the names that each protocol has for them.
 
 use std::fmt;
+
+use crate::wire::nats::NatsError;
 
 /// An error code on the wire. The numbers stand in `docs/protocol.md` and are never used again for something else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,6 +31,8 @@ pub enum ErrorCode {
     UnexpectedHello = 10,
     /// An option or a command that needs a `Hello` before it.
     HelloRequired = 11,
+    /// A `Hello` without the credentials that the server asks for, or another command before it.
+    Unauthorized = 12,
 }
 
 impl ErrorCode {
@@ -51,6 +55,7 @@ impl ErrorCode {
             ErrorCode::ReservedTopic => "reserved-topic",
             ErrorCode::UnexpectedHello => "unexpected-hello",
             ErrorCode::HelloRequired => "hello-required",
+            ErrorCode::Unauthorized => "unauthorized",
         }
     }
 
@@ -62,6 +67,7 @@ impl ErrorCode {
                 | ErrorCode::TooLarge
                 | ErrorCode::UnsupportedVersion
                 | ErrorCode::HelloRequired
+                | ErrorCode::Unauthorized
         )
     }
 }
@@ -97,6 +103,14 @@ pub enum CloseReason {
     TooManyConnections,
     /// The client did something wrong.
     Protocol(ErrorCode, String),
+    /// The client did something wrong in the NATS protocol.
+    Nats(NatsError),
+    /// It did not answer the server's pings.
+    Stale,
+    /// It did not say who it is in time.
+    AuthTimeout,
+    /// It did not say who it is, or the wrong thing.
+    Unauthorized,
 }
 
 impl CloseReason {
@@ -112,6 +126,44 @@ impl CloseReason {
             CloseReason::Idle => "idle",
             CloseReason::TooManyConnections => "too-many-connections",
             CloseReason::Protocol(code, _) => code.name(),
+            CloseReason::Nats(_) => "malformed",
+            CloseReason::Stale => "stale",
+            CloseReason::AuthTimeout => "auth-timeout",
+            CloseReason::Unauthorized => "unauthorized",
+        }
+    }
+
+    /// What `-ERR` tells a NATS client before the connection closes; `None` where nats-server says nothing.
+    pub fn nats_error(&self) -> Option<String> {
+        Some(match self {
+            CloseReason::Nats(error) => return error.text().map(Into::into),
+            CloseReason::SlowConsumer => "Slow Consumer".to_owned(),
+            CloseReason::Stale | CloseReason::Idle => "Stale Connection".to_owned(),
+            CloseReason::AuthTimeout => "Authentication Timeout".to_owned(),
+            CloseReason::Unauthorized => "Authorization Violation".to_owned(),
+            CloseReason::TooManyConnections => "maximum connections exceeded".to_owned(),
+            CloseReason::Closed
+            | CloseReason::Disconnected
+            | CloseReason::CutOff { .. }
+            | CloseReason::Transport(_)
+            | CloseReason::ShuttingDown
+            | CloseReason::Protocol(..) => return None,
+        })
+    }
+
+    /// The name that nats-server's monitoring has for it.
+    pub fn nats_name(&self) -> &'static str {
+        match self {
+            CloseReason::Closed | CloseReason::Disconnected | CloseReason::CutOff { .. } => "Client Closed",
+            CloseReason::Transport(_) => "Read Error",
+            CloseReason::ShuttingDown => "Server Shutdown",
+            CloseReason::SlowConsumer => "Slow Consumer (Pending Bytes)",
+            CloseReason::Idle | CloseReason::Stale => "Stale Connection",
+            CloseReason::TooManyConnections => "Maximum Connections Exceeded",
+            CloseReason::Protocol(..) => "Protocol Violation",
+            CloseReason::Nats(error) => error.close_name(),
+            CloseReason::AuthTimeout => "Authentication Timeout",
+            CloseReason::Unauthorized => "Authentication Failure",
         }
     }
 }
@@ -133,6 +185,10 @@ impl fmt::Display for CloseReason {
                 f.write_str("the server has as many connections as it may have")
             }
             CloseReason::Protocol(code, text) => write!(f, "{code}: {text}"),
+            CloseReason::Nats(error) => write!(f, "{error}"),
+            CloseReason::Stale => f.write_str("the server's pings were not answered"),
+            CloseReason::AuthTimeout => f.write_str("no credentials in time"),
+            CloseReason::Unauthorized => f.write_str("not authorized"),
         }
     }
 }

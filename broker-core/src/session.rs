@@ -4,27 +4,24 @@
 //! is served no further until its retained messages are in its outbox, at the pace of the subscriber; so commands take effect in
 //! their order.
 
-mod join;
+mod commands;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
-use glob_tree::{Dialect, Pattern};
-
-use self::join::Join;
+use crate::auth::{Auth, Credentials};
 use crate::broker::Broker;
+use crate::join::{Join, Step};
 use crate::message::{MetaParts, Now};
 use crate::outbox::Outbox;
 use crate::publisher::{Batch, Message, Publisher, Refused};
 use crate::reason::{CloseReason, ErrorCode};
 use crate::routing::Subscription;
-use crate::stats::{NOT_PINGED, SessionInfo};
+use crate::stats::SessionInfo;
 use crate::sync::read;
 use crate::topic;
-use crate::wire::native::{
-    Command, CommandError, Decoder, Hello, Publish, Subscribe, VERSION, Welcome, encode,
-};
+use crate::wire::native::{Command, CommandError, Decoder, Hello, Publish, encode};
 
 /// A session of the native protocol.
 #[derive(Debug)]
@@ -41,6 +38,9 @@ pub struct Session {
     /// Its own outbox holds answers that nobody was asked to write.
     said: bool,
     server: ServerName,
+    auth: Auth,
+    /// A `Hello` that waits for its credentials to be checked.
+    hello: Option<Hello>,
 }
 
 /// What `Welcome` says of the program.
@@ -77,6 +77,8 @@ pub enum Next {
     Turn,
     /// Room in its own outbox, told by [`Link::room`](crate::outbox::Link::room).
     Room,
+    /// That its owner checks its credentials and tells the outcome.
+    Auth,
     /// Nothing: it ends, for the reason that the outbox tells.
     End,
 }
@@ -102,22 +104,7 @@ impl Session {
         server: ServerName,
         now: Now,
     ) -> Self {
-        let info = Arc::new(SessionInfo {
-            id: outbox.session(),
-            address,
-            protocol: "native",
-            started: now,
-            name: OnceLock::new(),
-            outbox: Arc::clone(&outbox),
-            commands: AtomicU64::new(0),
-            messages_in: AtomicU64::new(0),
-            bytes_in: AtomicU64::new(0),
-            heard_monotonic_ms: AtomicU64::new(now.monotonic_ms),
-            subscriptions: AtomicUsize::new(0),
-            introduced: AtomicBool::new(false),
-            pinged_monotonic_ms: AtomicU64::new(NOT_PINGED),
-            held: AtomicBool::new(false),
-        });
+        let info = Arc::new(SessionInfo::new(Arc::clone(&outbox), address, "native", None, now));
         broker.add_session(Arc::clone(&info));
         Session {
             decoder: Decoder::new(broker.limits().wire),
@@ -130,6 +117,32 @@ impl Session {
             join: None,
             said: false,
             server,
+            auth: Auth::Open,
+            hello: None,
+        }
+    }
+
+    /// From now on the client has to say who it is in `Hello`, before all else and within so many milliseconds from its start.
+    pub fn require_auth(&mut self, timeout_ms: u64) {
+        self.auth = Auth::Required;
+        self.info.expect_credentials(timeout_ms);
+    }
+
+    /// What the client says to be, while [`Session::handle`] answers [`Next::Auth`].
+    pub fn credentials(&self) -> Option<&Credentials> {
+        self.auth.credentials()
+    }
+
+    /// Tells whether the credentials are right. Then call [`Session::handle`] again.
+    pub fn authenticated(&mut self, accepted: bool) {
+        let Some(hello) = self.hello.take() else { return };
+        if accepted {
+            self.auth = Auth::Open;
+            self.welcome(hello);
+        } else {
+            self.auth = Auth::Required;
+            let error = CommandError::new(ErrorCode::Unauthorized, None, "the credentials are not accepted");
+            self.refuse(&CommandError { greets: true, ..error });
         }
     }
 
@@ -148,7 +161,7 @@ impl Session {
     pub fn handle(&mut self, now: Now, input: &[u8]) -> Progress {
         let mut at = 0;
         let next = self.handle_frames(now, input, &mut at);
-        self.publisher.flush();
+        self.publisher.flush(&self.broker);
         if std::mem::take(&mut self.said) || next == Next::End {
             self.outbox.link().flush_now(&self.outbox);
         }
@@ -171,11 +184,14 @@ impl Session {
             if self.outbox.ending().is_some() {
                 return Next::End;
             }
+            if self.hello.is_some() {
+                return Next::Auth;
+            }
             if let Some(join) = &mut self.join {
                 match join.advance(&self.broker, &self.outbox) {
-                    join::Step::Done => self.join = None,
-                    join::Step::More => return Next::Turn,
-                    join::Step::Room => return Next::Room,
+                    Step::Done => self.join = None,
+                    Step::More => return Next::Turn,
+                    Step::Room => return Next::Room,
                 }
             }
             if self.outbox.is_congested() {
@@ -228,7 +244,7 @@ impl Session {
 
     #[inline]
     fn publish(&mut self, batch: Batch<'_>, publish: &Publish<'_>) -> Result<(), CommandError> {
-        if publish.meta.is_some() {
+        if publish.meta.is_some() || !self.auth.is_open() {
             return self.publish_with_options(batch, publish);
         }
         let Publish { pair, topic, value, .. } = *publish;
@@ -241,6 +257,7 @@ impl Session {
 
     #[cold]
     fn publish_with_options(&mut self, batch: Batch<'_>, publish: &Publish<'_>) -> Result<(), CommandError> {
+        self.need_auth()?;
         self.need_hello("options")?;
         let Publish { pair, topic, value, meta } = *publish;
         let options = meta.unwrap_or_default();
@@ -264,118 +281,6 @@ impl Session {
             self.answer(id, &result);
         }
         Ok(())
-    }
-
-    fn execute(&mut self, command: Command<'_>) -> Result<(), CommandError> {
-        match command {
-            Command::Subscribe(subscribe) => self.subscribe(&subscribe)?,
-            Command::Unsubscribe { pattern, id } => self.unsubscribe(pattern, id)?,
-            Command::Hello(hello) => self.hello(hello)?,
-            Command::Ping { id } => {
-                self.need_hello("Ping")?;
-                match id {
-                    Some(id) => self.answer(id, NIL),
-                    None => self.say(encode::pong),
-                }
-            }
-            Command::Pong => self.need_hello("Pong")?,
-            Command::Close => {
-                self.need_hello("Close")?;
-                self.outbox.end(CloseReason::Closed);
-            }
-            // Published where it was decoded.
-            Command::Publish(_) => {}
-        }
-        Ok(())
-    }
-
-    fn hello(&mut self, hello: Hello) -> Result<(), CommandError> {
-        if self.introduced {
-            return Err(CommandError::new(ErrorCode::UnexpectedHello, None, "a session says Hello once"));
-        }
-        self.introduced = true;
-        self.info.introduced.store(true, Relaxed);
-        self.outbox.tell();
-        if let Some(name) = hello.name {
-            // Set once: a second Hello was refused above.
-            let _ = self.info.name.set(name);
-        }
-        let broker = Arc::clone(&self.broker);
-        let limits = broker.limits();
-        let welcome = Welcome {
-            server: self.server.name.to_owned(),
-            version: self.server.version.to_owned(),
-            protocol: VERSION,
-            session: self.info.id,
-            frame_bytes_max: limits.wire.frame_bytes_max as u64,
-            topic_bytes_max: limits.topic_bytes_max as u64,
-            pattern_bytes_max: limits.pattern.bytes_max as u64,
-            subscriptions_max: limits.subscriptions_max as u64,
-            depth_max: limits.wire.depth_max as u64,
-            outbox_bytes_max: limits.outbox_bytes_max as u64,
-            idle_timeout_ms: limits.idle_timeout_ms,
-        };
-        self.say(|out| encode::welcome(out, &welcome));
-        Ok(())
-    }
-
-    fn subscribe(&mut self, subscribe: &Subscribe<'_>) -> Result<(), CommandError> {
-        if subscribe.has_options {
-            self.need_hello("options")?;
-        }
-        let error = |code, text: String| CommandError::new(code, subscribe.id, text);
-        let limits = self.broker.limits();
-        if subscribe.pattern.is_empty() {
-            return Err(error(ErrorCode::InvalidPattern, "the pattern is empty".to_owned()));
-        }
-        if subscribe.pattern.chars().any(char::is_control) {
-            return Err(error(ErrorCode::InvalidPattern, "the pattern holds a control character".to_owned()));
-        }
-        let pattern = Pattern::parse(subscribe.pattern, Dialect::Glob, &limits.pattern)
-            .map_err(|wrong| error(ErrorCode::InvalidPattern, wrong.to_string()))?;
-        if !self.subscriptions.contains_key(subscribe.pattern)
-            && self.subscriptions.len() >= limits.subscriptions_max
-        {
-            let text = format!("this session has {} subscriptions, the limit", limits.subscriptions_max);
-            return Err(error(ErrorCode::TooManySubscriptions, text));
-        }
-        let policy = subscribe.policy.unwrap_or(limits.policy);
-        let subscription = Arc::new(Subscription::new(pattern, policy, subscribe.meta));
-        self.subscriptions.insert(subscribe.pattern.to_owned(), Arc::clone(&subscription));
-        self.info.subscriptions.store(self.subscriptions.len(), Relaxed);
-        let broker = Arc::clone(&self.broker);
-        let since = broker.change_table(|table| {
-            table.insert(Arc::clone(&self.outbox), Arc::clone(&subscription));
-            broker.raise(&subscription);
-            // Answered before any message that it brings.
-            if let Some(id) = subscribe.id {
-                self.answer(id, NIL);
-            }
-            table.changes()
-        });
-        self.join = subscribe.retained.then(|| Join::new(&broker, subscription, since));
-        Ok(())
-    }
-
-    fn unsubscribe(&mut self, pattern: &str, id: Option<u64>) -> Result<(), CommandError> {
-        if id.is_some() {
-            self.need_hello("options")?;
-        }
-        let removed = self.subscriptions.remove(pattern);
-        let found = removed.is_some();
-        self.info.subscriptions.store(self.subscriptions.len(), Relaxed);
-        self.broker.end_subscriptions(&self.outbox, removed.into_iter());
-        if let Some(id) = id {
-            self.answer(id, if found { TRUE } else { FALSE });
-        }
-        Ok(())
-    }
-
-    fn need_hello(&self, what: &str) -> Result<(), CommandError> {
-        if self.introduced {
-            return Ok(());
-        }
-        Err(CommandError::new(ErrorCode::HelloRequired, None, format!("{what} need a Hello first")))
     }
 
     fn answer(&mut self, id: u64, result: &[u8]) {
@@ -417,10 +322,6 @@ impl Drop for Session {
         self.broker.remove_session(&self.info);
     }
 }
-
-const NIL: &[u8] = b"\xc0";
-const FALSE: &[u8] = b"\xc2";
-const TRUE: &[u8] = b"\xc3";
 
 fn refused_error(refused: &Refused, id: Option<u64>) -> CommandError {
     match refused {

@@ -1,15 +1,17 @@
 //! Counters: of each session, written by its reader once a batch, and summed by whoever asks.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 use crate::message::Now;
+use crate::nats_session::NatsIdentity;
 use crate::outbox::Outbox;
 use crate::reason::CloseReason;
-use crate::wire::native::encode;
+use crate::wire::native;
+use crate::wire::nats;
 
 /// In place of a time.
-pub(crate) const NOT_PINGED: u64 = u64::MAX;
+const NEVER: u64 = u64::MAX;
 
 /// What is known of a session while it lasts.
 #[derive(Debug)]
@@ -23,19 +25,34 @@ pub struct SessionInfo {
     pub protocol: &'static str,
     /// When it began.
     pub started: Now,
-    pub(crate) name: OnceLock<String>,
+    pub(crate) client: OnceLock<ClientInfo>,
+    /// What INFO says, on a session of the NATS protocol.
+    pub(crate) nats: Option<NatsIdentity>,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) commands: AtomicU64,
     pub(crate) messages_in: AtomicU64,
     pub(crate) bytes_in: AtomicU64,
     pub(crate) heard_monotonic_ms: AtomicU64,
-    pub(crate) subscriptions: AtomicUsize,
+    pub(crate) subscriptions: Arc<AtomicUsize>,
     /// It said `Hello`, and so answers a `Ping`.
     pub(crate) introduced: AtomicBool,
     /// When it was pinged, if that was since it was last heard.
-    pub(crate) pinged_monotonic_ms: AtomicU64,
+    pinged_monotonic_ms: AtomicU64,
+    /// How often since then.
+    pings_out: AtomicU32,
+    /// When it ends unless it has said who it is.
+    pub(crate) auth_by_monotonic_ms: AtomicU64,
     /// It is not being read from, so its silence says nothing.
     pub(crate) held: AtomicBool,
+}
+
+/// What a client says of itself.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct ClientInfo {
+    pub(crate) name: Option<String>,
+    pub(crate) lang: Option<String>,
+    pub(crate) version: Option<String>,
+    pub(crate) user: Option<String>,
 }
 
 /// The figures of a session, or of all together.
@@ -61,9 +78,63 @@ pub struct Totals {
 }
 
 impl SessionInfo {
+    pub(crate) fn new(
+        outbox: Arc<Outbox>,
+        address: String,
+        protocol: &'static str,
+        nats: Option<NatsIdentity>,
+        now: Now,
+    ) -> Self {
+        SessionInfo {
+            id: outbox.session(),
+            address,
+            protocol,
+            started: now,
+            client: OnceLock::new(),
+            nats,
+            outbox,
+            commands: AtomicU64::new(0),
+            messages_in: AtomicU64::new(0),
+            bytes_in: AtomicU64::new(0),
+            heard_monotonic_ms: AtomicU64::new(now.monotonic_ms),
+            subscriptions: Arc::default(),
+            introduced: AtomicBool::new(false),
+            pinged_monotonic_ms: AtomicU64::new(NEVER),
+            pings_out: AtomicU32::new(0),
+            auth_by_monotonic_ms: AtomicU64::new(NEVER),
+            held: AtomicBool::new(false),
+        }
+    }
+
     /// The name that it gave itself.
     pub fn name(&self) -> Option<&str> {
-        self.name.get().map(String::as_str)
+        self.client.get()?.name.as_deref()
+    }
+
+    /// The language of the client's library, on the NATS protocol.
+    pub fn lang(&self) -> Option<&str> {
+        self.client.get()?.lang.as_deref()
+    }
+
+    /// The version of the client's library, on the NATS protocol.
+    pub fn version(&self) -> Option<&str> {
+        self.client.get()?.version.as_deref()
+    }
+
+    /// The user that it said to be.
+    pub fn user(&self) -> Option<&str> {
+        self.client.get()?.user.as_deref()
+    }
+
+    /// When the client said something last.
+    pub fn heard_monotonic_ms(&self) -> u64 {
+        self.heard_monotonic_ms.load(Relaxed)
+    }
+
+    /// Ends the session. What waits for it is still written. The first reason stands.
+    pub fn end(&self, reason: CloseReason) {
+        self.outbox.end(reason);
+        self.outbox.link().wake();
     }
 
     /// How many subscriptions it has.
@@ -79,39 +150,93 @@ impl SessionInfo {
     /// Notes that the client said something, if only a part of a frame.
     pub fn heard(&self, now: Now) {
         self.heard_monotonic_ms.store(now.monotonic_ms, Relaxed);
-        self.pinged_monotonic_ms.store(NOT_PINGED, Relaxed);
+        self.pinged_monotonic_ms.store(NEVER, Relaxed);
+        self.pings_out.store(0, Relaxed);
     }
 
-    /// Asks for a sign of life after half of `idle_ms` of silence, and ends the session after all of it. One that did not say
-    /// `Hello` cannot be asked, so it ends only if it has no subscription.
+    /// It has to say who it is within so many milliseconds from its start.
+    pub(crate) fn expect_credentials(&self, within_ms: u64) {
+        let by = self.started.monotonic_ms.saturating_add(within_ms);
+        self.auth_by_monotonic_ms.store(by, Relaxed);
+    }
+
+    /// It has said who it is.
+    pub(crate) fn credentials_came(&self) {
+        self.auth_by_monotonic_ms.store(NEVER, Relaxed);
+    }
+
+    /// Ends the session if it has been silent for too long, and asks it for a sign of life before.
     pub(crate) fn check_silence(&self, now: Now, idle_ms: u64) {
+        if now.monotonic_ms >= self.auth_by_monotonic_ms.load(Relaxed) {
+            return self.end(CloseReason::AuthTimeout);
+        }
+        match &self.nats {
+            Some(identity) => {
+                self.check_pings(now, identity.options.ping_interval_ms, identity.options.pings_out_max);
+            }
+            None if idle_ms > 0 => self.check_idle(now, idle_ms),
+            None => {}
+        }
+    }
+
+    /// The way of the NATS protocol: a ping after every interval of silence, and the end when too many were not answered.
+    fn check_pings(&self, now: Now, interval_ms: u64, pings_out_max: u32) {
+        let heard_ms = self.heard_monotonic_ms.load(Relaxed);
+        let since_ms = match self.pinged_monotonic_ms.load(Relaxed) {
+            NEVER => heard_ms,
+            pinged_ms => pinged_ms,
+        };
+        let waited_ms = now.monotonic_ms.saturating_sub(since_ms);
+        if interval_ms == 0 || self.held.load(Relaxed) || waited_ms < interval_ms {
+            return;
+        }
+        if self.pings_out.load(Relaxed) >= pings_out_max {
+            return self.end(CloseReason::Stale);
+        }
+        self.pings_out.fetch_add(1, Relaxed);
+        self.pinged_monotonic_ms.store(now.monotonic_ms, Relaxed);
+        self.outbox.push_control(nats::encode::PING);
+        self.outbox.link().wake();
+    }
+
+    /// The way of the native protocol: one ping after half of `idle_ms` of silence, and the end after all of it. One that did not say
+    /// `Hello` cannot be asked, so it ends only if it has no subscription.
+    fn check_idle(&self, now: Now, idle_ms: u64) {
         let silent_ms = now.monotonic_ms.saturating_sub(self.heard_monotonic_ms.load(Relaxed));
         if self.held.load(Relaxed) || silent_ms < idle_ms / 2 {
             return;
         }
         if !self.introduced.load(Relaxed) {
             if silent_ms >= idle_ms && self.subscriptions() == 0 {
-                self.end_idle();
+                self.end(CloseReason::Idle);
             }
             return;
         }
         match self.pinged_monotonic_ms.load(Relaxed) {
-            NOT_PINGED => {
+            NEVER => {
                 self.pinged_monotonic_ms.store(now.monotonic_ms, Relaxed);
                 let mut frame = Vec::new();
-                encode::ping(&mut frame, None);
+                native::encode::ping(&mut frame, None);
                 self.outbox.push_control(&frame);
                 self.outbox.link().wake();
             }
             // However late the question came, there is time to answer it.
-            pinged_ms if now.monotonic_ms.saturating_sub(pinged_ms) >= idle_ms / 2 => self.end_idle(),
+            pinged_ms if now.monotonic_ms.saturating_sub(pinged_ms) >= idle_ms / 2 => {
+                self.end(CloseReason::Idle);
+            }
             _ => {}
         }
     }
 
-    fn end_idle(&self) {
-        self.outbox.end(CloseReason::Idle);
-        self.outbox.link().wake();
+    /// Tells a client of the NATS protocol, if it can be told, that the server is about to close.
+    pub(crate) fn announce_lame_duck(&self) {
+        let Some(identity) = &self.nats else { return };
+        if identity.knows_info.load(Relaxed) {
+            let mut line = Vec::new();
+            identity.info(self.id, true, &mut line);
+            self.outbox.push_control(&line);
+            self.outbox.link().wake();
+        }
     }
 
     /// Its figures.

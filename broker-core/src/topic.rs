@@ -8,8 +8,8 @@ pub const SYSTEM_MARK: char = '!';
 /// Topics that only the server publishes to.
 pub const RESERVED_PREFIX: &str = "!system/";
 
-/// Reply addresses: topics below these are never retained.
-pub const INBOX_PREFIXES: [&str; 2] = ["!inbox/", "_INBOX."];
+/// Reply addresses: topics that begin so are never retained. The last one is what clients of NATS make of their own prefixes.
+pub const INBOX_PREFIXES: [&str; 3] = ["!inbox/", "_INBOX.", "_INBOX_"];
 
 /// Default limit on the length of a topic, in bytes.
 pub const TOPIC_BYTES_MAX: usize = 1024;
@@ -109,6 +109,8 @@ mod tests {
     #[test]
     fn special_names() {
         assert!(is_reserved("!system/metrics/cpu") && !is_reserved("!system") && !is_reserved("system/x"));
-        assert!(is_inbox("!inbox/1/2") && is_inbox("_INBOX.x") && !is_inbox("inbox/1"));
+        assert!(
+            is_inbox("!inbox/1/2") && is_inbox("_INBOX.x") && is_inbox("_INBOX_me.x") && !is_inbox("inbox/1")
+        );
     }
 }

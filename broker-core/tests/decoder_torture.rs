@@ -52,6 +52,11 @@ fn events() {
 }
 
 #[test]
+fn nats() {
+    torture("nats", 150_000);
+}
+
+#[test]
 fn patterns() {
     torture("patterns", 20_000);
 }

@@ -182,7 +182,7 @@ fn options_are_written_and_read() {
 
 #[test]
 fn small_commands_are_written_and_read() {
-    let hello = Hello { version: 1, name: Some("x".to_owned()) };
+    let hello = Hello { version: 1, name: Some("x".to_owned()), auth: None };
     for (write, expected) in [
         (&(|out: &mut Vec<u8>| encode::ping(out, None)) as &dyn Fn(&mut Vec<u8>), Command::Ping { id: None }),
         (&|out| encode::ping(out, Some(9)), Command::Ping { id: Some(9) }),
@@ -205,7 +205,7 @@ fn wrong_commands_are_refused_with_their_code() {
         (&b"\x81\xa4Ping\x91\x81\xa2id\xa1x"[..], ErrorCode::InvalidOption, None),
         (b"\x81\xa4Ping\x91\x82\xa1x\x01\xa2id\x05", ErrorCode::InvalidOption, Some(5)),
         (b"\x81\xa9Subscribe\x92\xa1a\x82\xa2id\x05\xa6policy\xa1x", ErrorCode::InvalidOption, Some(5)),
-        (b"\x81\xa9Subscribe\x92\xa1a\x81\xa5group\xa1x", ErrorCode::InvalidOption, None),
+        (b"\x81\xa9Subscribe\x92\xa1a\x81\xa5shard\xa1x", ErrorCode::InvalidOption, None),
         (b"\x81\xa7Publish\x92\x92\xa1a\x01\x81\xa7headers\x81\xa1a\x01", ErrorCode::InvalidOption, None),
         (b"\x81\xa9Subscribe\x90", ErrorCode::Malformed, None),
         (b"\x81\xa9Subscribe\x93\xa1a\x80\x80", ErrorCode::Malformed, None),

@@ -10,7 +10,7 @@ use clap::{Arg, ArgMatches, Command, FromArgMatches, Parser};
 
 use crate::config::{self, Config, SETTINGS, Setting};
 
-/// A message broker for live state and events. Without any argument it listens on 127.0.0.1:36912.
+/// A message broker for live state and events. Without any argument it listens on 127.0.0.1:36912, and for NATS clients on 127.0.0.1:4222 if that is free.
 #[derive(Debug, Clone, Default, Parser)]
 #[command(name = "broker-server", version, after_long_help = config::settings_help())]
 pub struct Args {
@@ -25,6 +25,14 @@ pub struct Args {
     /// Print the configuration as it would be used and where each value comes from, or what is wrong with it, and exit
     #[arg(long)]
     pub check_config: bool,
+
+    /// Read a password from standard input, one line, and print its hash for auth.users or auth.token
+    #[arg(long)]
+    pub hash_password: bool,
+
+    /// Take the place of another program: nats-server, whose flags follow; must be the first argument
+    #[arg(long = "as", value_name = "PROGRAM", value_parser = misplaced)]
+    pub program: Option<String>,
 
     /// Any setting, by its key in the configuration file; may be given several times
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = parse_assignment)]
@@ -128,6 +136,11 @@ fn parse_assignment(text: &str) -> Result<Assignment, String> {
     }
 }
 
+/// It is looked for before the other arguments are read, because they are those of another program then.
+fn misplaced(_: &str) -> Result<String, String> {
+    Err("it is '--as nats-server', as the first argument".to_owned())
+}
+
 /// What clap shows behind `error: invalid value 'x' for '--flag <X>': `.
 fn check(setting: &'static Setting, text: &str) -> Result<Assignment, String> {
     match setting.apply(&mut Config::default(), text) {
@@ -209,6 +222,7 @@ mod tests {
         );
         check("--set limits.depth_max=", Err("the value is empty"));
         check("--set limits.depth_max=0", Err("0 is too small, the least is 1"));
+        check("--workers 1 --as nats-server", Err("it is '--as nats-server', as the first argument"));
         check("--workers 1 --workers 2", Err("cannot be used multiple times"));
     }
 }

@@ -15,11 +15,13 @@ mod layers;
 mod quantity;
 mod render;
 mod rules;
+mod secret;
 mod settings;
 mod suggest;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use broker_core::Policy;
@@ -29,11 +31,15 @@ pub use self::environment::variables;
 pub use self::error::{ConfigError, ConfigErrors, Excess, Place, Problem};
 pub use self::layers::Sources;
 pub use self::render::{effective_toml, settings_help, settings_table};
+pub use self::secret::{Secret, User, Users};
 pub(crate) use self::settings::{SETTINGS, Setting};
 use crate::args::Args;
 
 /// The native protocol's port.
 pub const DEFAULT_PORT: u16 = 36912;
+
+/// The NATS protocol's port.
+pub const NATS_PORT: u16 = 4222;
 
 const MIB: usize = 1 << 20;
 
@@ -44,6 +50,12 @@ pub struct Config {
     pub listen: Listen,
     /// Worker threads, 0 to 1,024. Default 0: one for each core.
     pub workers: usize,
+    /// The NATS protocol.
+    pub nats: Nats,
+    /// Figures over HTTP.
+    pub monitor: Monitor,
+    /// Who may connect.
+    pub auth: Auth,
     /// What a client may ask for.
     pub limits: Limits,
     /// What waits to be written to a session.
@@ -56,6 +68,45 @@ pub struct Config {
     pub metrics: Metrics,
     /// What is written to standard error.
     pub log: Log,
+}
+
+/// The NATS protocol: where it is spoken, and what is different there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nats {
+    /// Where it is spoken. Default `127.0.0.1:4222 if free`.
+    pub listen: Listen,
+    /// What the server calls itself towards clients, one word of up to 128 bytes. Default `broker-server`.
+    pub server_name: String,
+    /// Bytes of one message, 1 to 64 MiB; at most `outbox_bytes_max`. Default 1 MiB, nats-server's.
+    pub payload_bytes_max: usize,
+    /// Bytes of one line of the protocol, 64 to 1 MiB. Default 4 KiB, nats-server's.
+    pub control_line_bytes_max: usize,
+    /// How often a silent client is asked for a sign of life, 10 ms to 24 h; zero: never. Default 2 min, nats-server's.
+    pub ping_interval: Duration,
+    /// How many such questions may go unanswered, 1 to 100. Default 2, nats-server's.
+    pub pings_out_max: usize,
+    /// Bytes that may wait for one client, 64 to 16 GiB. Default 64 MiB, nats-server's.
+    pub outbox_bytes_max: usize,
+    /// What happens at that bound. Default [`Policy::Disconnect`], which is what nats-server does.
+    pub outbox_policy: Policy,
+    /// Whether a subscription gets the retained messages of its topics first. Default false: nats-server has none.
+    pub retained: bool,
+}
+
+/// Figures over HTTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Monitor {
+    /// Where they are served. Default [`Listen::Off`].
+    pub listen: Listen,
+}
+
+/// Who may connect, whatever the protocol. Where nothing is given here, everybody may.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Auth {
+    /// What a client must know. Default none.
+    pub token: Option<Secret>,
+    /// Users with passwords. Default none. Beside a token, either will do.
+    pub users: Users,
 }
 
 /// What a client may ask for. Each is refused by name and number when it is exceeded.
@@ -79,6 +130,8 @@ pub struct Limits {
     pub depth_max: usize,
     /// How long a session may be silent, 10 ms to 24 h; zero: for ever. Default 60 s.
     pub idle_timeout: Duration,
+    /// How long a client may take to say who it is, where it must, 10 ms to 1 h. Default 2 s, nats-server's.
+    pub auth_timeout: Duration,
 }
 
 /// What waits to be written to a session.
@@ -104,6 +157,10 @@ pub struct Retained {
 pub struct Shutdown {
     /// How long to go on writing what waits for the sessions, up to 1 h; zero: not at all. Default 5 s.
     pub drain_timeout: Duration,
+    /// How long a lame duck waits before it closes the first session, up to 1 h. Default 10 s, nats-server's.
+    pub lame_duck_grace: Duration,
+    /// How long a lame duck then takes to close them all, up to 24 h. Default 2 min, nats-server's.
+    pub lame_duck_duration: Duration,
 }
 
 /// What the server publishes about itself.
@@ -170,12 +227,27 @@ impl Config {
         args: &Args,
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<(Config, Sources), ConfigErrors> {
-        layers::resolve(args, environment)
+        let file = args.config.clone().map(|path| ("--config", path));
+        layers::resolve(Config::default(), file, environment, args.given())
+    }
+
+    /// As [`Config::load_with_sources`], over other values than the defaults and with flags of another command line: each as it is written,
+    /// the key of the setting, and the text of its value. `file` is the flag that names the configuration file, and what it names.
+    pub(crate) fn load_over(
+        base: Config,
+        file: Option<(&'static str, PathBuf)>,
+        environment: impl Iterator<Item = (String, String)>,
+        given: &[(String, &'static str, String)],
+    ) -> Result<(Config, Sources), ConfigErrors> {
+        let given = given
+            .iter()
+            .filter_map(|(flag, key, text)| Some((flag.clone(), Setting::find(key)?, text.clone())));
+        layers::resolve(base, file, environment, given)
     }
 
     /// Checks a configuration that a program put together itself: each value against its range, and all against each other.
     ///
-    /// [`Listen::Off`] passes here, because such a program may have its own way in; [`Config::load`] refuses it.
+    /// A configuration in which nothing listens passes here, because such a program may have its own way in; [`Config::load`] refuses it.
     ///
     /// # Errors
     ///
@@ -202,6 +274,28 @@ pub(crate) fn unknown_key(key: &str) -> Problem {
     Problem::UnknownSetting { name: key.to_owned(), section: None, suggestion }
 }
 
+impl Default for Nats {
+    fn default() -> Self {
+        Nats {
+            listen: Listen::IfFree(ListenAddress::loopback(NATS_PORT)),
+            server_name: crate::NAME.to_owned(),
+            payload_bytes_max: MIB,
+            control_line_bytes_max: 4096,
+            ping_interval: Duration::from_mins(2),
+            pings_out_max: 2,
+            outbox_bytes_max: 64 * MIB,
+            outbox_policy: Policy::Disconnect,
+            retained: false,
+        }
+    }
+}
+
+impl Default for Monitor {
+    fn default() -> Self {
+        Monitor { listen: Listen::Off }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Limits {
@@ -214,6 +308,7 @@ impl Default for Limits {
             pattern_alternatives_max: 64,
             depth_max: 128,
             idle_timeout: Duration::from_mins(1),
+            auth_timeout: Duration::from_secs(2),
         }
     }
 }
@@ -232,7 +327,11 @@ impl Default for Retained {
 
 impl Default for Shutdown {
     fn default() -> Self {
-        Shutdown { drain_timeout: Duration::from_secs(5) }
+        Shutdown {
+            drain_timeout: Duration::from_secs(5),
+            lame_duck_grace: Duration::from_secs(10),
+            lame_duck_duration: Duration::from_mins(2),
+        }
     }
 }
 

@@ -15,16 +15,26 @@
 //! ```
 
 pub mod args;
-mod clock;
 pub mod config;
+pub mod logging;
+pub mod nats_server;
+pub mod signals;
+
+mod auth;
+mod clock;
+mod closed;
 mod connection;
 mod listener;
 mod metrics;
+mod monitor;
+mod nats;
 mod server;
-pub mod signals;
+mod usage;
 mod workers;
 
+pub use auth::hash_password;
 pub use broker_core::{Limits, Policy, wire::native::WireLimits};
+pub use nats::NATS_VERSION;
 pub use server::{Builder, Report, Server, StartError};
 
 /// The program's name, as it tells it to clients.

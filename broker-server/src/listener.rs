@@ -1,4 +1,4 @@
-//! Accepts connections, up to a limit.
+//! Accepts connections of every protocol, up to a limit for all together.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
-use crate::connection::Shared;
+use crate::connection::{self, Protocol, Shared};
 use crate::workers::Workers;
 
 /// Connections that the system keeps for us while we are busy.
@@ -56,17 +56,57 @@ fn bind_to(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Accepts until `stop`. Each connection is a task of `tasks`.
+/// What the listeners of all protocols have in common.
+#[derive(Debug, Clone)]
+pub(crate) struct Acceptor {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) workers: Arc<Workers>,
+    /// For as many connections as there may be, whatever their protocol.
+    pub(crate) places: Arc<Semaphore>,
+    pub(crate) refusals: Arc<Semaphore>,
+    /// Each connection is a task of these.
+    pub(crate) tasks: TaskTracker,
+}
+
+impl Acceptor {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        workers: Arc<Workers>,
+        connections_max: usize,
+        tasks: TaskTracker,
+    ) -> Self {
+        // More than a semaphore can count is as good as no limit.
+        let places = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
+        Acceptor { shared, workers, places, refusals: Arc::new(Semaphore::new(REFUSALS_MAX)), tasks }
+    }
+
+    fn take(&self, protocol: Protocol, stream: TcpStream, peer: SocketAddr) {
+        let shared = Arc::clone(&self.shared);
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            self.workers.serve(protocol, stream, peer, shared, &self.tasks, place);
+        } else if let Ok(place) = Arc::clone(&self.refusals).try_acquire_owned() {
+            debug!(%peer, "refused: too many connections");
+            self.tasks.spawn(async move {
+                match protocol {
+                    // Whether the client hears it or not, it is refused.
+                    Protocol::Native => drop(timeout(REFUSAL, refuse(stream)).await),
+                    Protocol::Nats => {
+                        connection::refuse_nats(shared, stream, peer, CloseReason::TooManyConnections).await;
+                    }
+                }
+                drop(place);
+            });
+        }
+    }
+}
+
+/// Accepts until `stop`.
 pub(crate) async fn run(
     listener: TcpListener,
-    shared: Arc<Shared>,
-    workers: Arc<Workers>,
-    connections_max: usize,
-    tasks: TaskTracker,
+    protocol: Protocol,
+    acceptor: Acceptor,
     stop: CancellationToken,
 ) {
-    let places = Arc::new(Semaphore::new(connections_max));
-    let refusals = Arc::new(Semaphore::new(REFUSALS_MAX));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -85,16 +125,7 @@ pub(crate) async fn run(
             debug!(%peer, %error, "a connection could not be set up");
             continue;
         }
-        if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-            workers.serve(stream, peer, Arc::clone(&shared), &tasks, place);
-        } else if let Ok(place) = Arc::clone(&refusals).try_acquire_owned() {
-            debug!(%peer, connections_max, "refused: too many connections");
-            tasks.spawn(async move {
-                // Whether the client hears it or not, it is refused.
-                let _ = timeout(REFUSAL, refuse(stream)).await;
-                drop(place);
-            });
-        }
+        acceptor.take(protocol, stream, peer);
     }
 }
 

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::clock::Clock;
+use crate::usage::cpu_time;
 use crate::{NAME, VERSION};
 
 /// Rows of `!system/connections` and `!system/topics`: a frame of some hundred KiB at the most.
@@ -33,6 +34,23 @@ pub(crate) async fn run(
     loop {
         tokio::select! {
             _ = ticks.tick() => reporter.tick(),
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+/// Asks silent sessions for a sign of life, every `period` until `stop`: see [`Broker::check_silence`].
+pub(crate) async fn watch_silence(
+    broker: Arc<Broker>,
+    clock: Clock,
+    period: Duration,
+    stop: CancellationToken,
+) {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => broker.check_silence(clock.now()),
             () = stop.cancelled() => return,
         }
     }
@@ -142,7 +160,6 @@ impl Reporter {
 
     fn tick(&mut self) {
         let now = self.clock.now();
-        self.broker.check_silence(now);
         let sessions = self.broker.sessions();
         self.metrics(now, &sessions);
         if self.broker.has_subscribers("!system/connections") {
@@ -257,17 +274,4 @@ fn topics(broker: &Broker, now: Now) -> Table<TopicRow> {
     };
     let rows = broker.recent_topics(ROWS_MAX, SHOWN_VALUE_BYTES).into_iter().map(row).collect();
     Table { total: broker.topic_stats().topics, rows }
-}
-
-/// The time that all threads of this process have spent on a processor.
-#[cfg(unix)]
-fn cpu_time() -> Option<Duration> {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Some(Duration::new(u64::try_from(time.tv_sec).ok()?, u32::try_from(time.tv_nsec).ok()?))
-}
-
-/// Not told on this platform.
-#[cfg(not(unix))]
-fn cpu_time() -> Option<Duration> {
-    None
 }

@@ -17,7 +17,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
-use crate::connection::{self, Shared};
+use crate::connection::{self, Protocol, Shared};
 
 /// The threads. Dropping it ends them, and what runs on them.
 #[derive(Debug)]
@@ -44,6 +44,7 @@ impl Workers {
     /// Serves a connection, on the thread that has the fewest, as a task of `tasks`. `place` is given back at its end.
     pub(crate) fn serve(
         &self,
+        protocol: Protocol,
         stream: TcpStream,
         peer: SocketAddr,
         shared: Arc<Shared>,
@@ -52,7 +53,7 @@ impl Workers {
     ) {
         let Some(worker) = self.workers.iter().min_by_key(|worker| worker.connections.load(Relaxed)) else {
             tasks.spawn(async move {
-                connection::serve(shared, stream, peer).await;
+                connection::serve(shared, protocol, stream, peer).await;
                 drop(place);
             });
             return;
@@ -64,7 +65,7 @@ impl Workers {
         };
         let serve = async move {
             match TcpStream::from_std(stream) {
-                Ok(stream) => connection::serve(shared, stream, peer).await,
+                Ok(stream) => connection::serve(shared, protocol, stream, peer).await,
                 Err(error) => debug!(%peer, %error, "a connection could not be handed over"),
             }
             drop((served, place));

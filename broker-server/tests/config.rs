@@ -100,8 +100,8 @@ fn a_wrong_configuration_ends_it_with_2() {
         "BROKER_LISTEM: unknown environment variable; did you mean 'BROKER_LISTEN'?\n",
         "--listen: nothing would listen\n",
     ];
-    check(&wrong, &["--listen", "off", "--check-config"], 2, &lines);
-    check(&wrong, &["--listen", "off"], 2, &lines);
+    check(&wrong, &["--listen", "off", "--nats", "off", "--check-config"], 2, &lines);
+    check(&wrong, &["--listen", "off", "--nats", "off"], 2, &lines);
 }
 
 #[test]

@@ -28,7 +28,50 @@ pub enum Dialect {
     Glob,
     /// Tokens between dots; `*` is one token, `>` all the rest.
     Subject,
+    /// As [`Glob`](Self::Glob), but `*`, `?` and classes do not match the separator, and `**` between separators does.
+    Path(Separator),
 }
+
+/// What separates the components of a path: one ASCII character that has no meaning in a pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Separator(u8);
+
+impl Separator {
+    /// `/`
+    pub const SLASH: Self = Self(b'/');
+    /// `.`
+    pub const DOT: Self = Self(b'.');
+
+    /// `None` if the character is not ASCII, or has a meaning of its own: `* ? [ ] { } , \\ ! -`.
+    ///
+    /// ```
+    /// use glob_tree::Separator;
+    /// assert_eq!(Separator::new('/'), Some(Separator::SLASH));
+    /// assert_eq!((Separator::new('*'), Separator::new('é')), (None, None));
+    /// ```
+    pub const fn new(separator: char) -> Option<Self> {
+        match separator {
+            '*' | '?' | '[' | ']' | '{' | '}' | ',' | '\\' | '!' | '-' => None,
+            '\0'..='\x7f' => Some(Self(separator as u8)),
+            _ => None,
+        }
+    }
+
+    /// The character.
+    pub const fn get(self) -> char {
+        self.0 as char
+    }
+
+    pub(crate) const fn byte(self) -> u8 {
+        self.0
+    }
+}
+
+/// What a glob or a path begins with that begins with a wildcard, a class or alternatives.
+const WILDCARDS: [char; 4] = ['*', '?', '[', '{'];
+
+/// No pattern is longer than this many bytes, whatever its limits: its parts are numbered with 32 bits.
+const BYTES_MAX: usize = 1 << 28;
 
 /// How many times [`PatternLimits::bytes_max`] the combinations of a glob's alternatives may have when they are written out: each
 /// is kept, and a short text must not fill the memory.
@@ -36,6 +79,7 @@ pub const EXPANSION_FACTOR: usize = 8;
 
 /// How large and how costly a pattern may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct PatternLimits {
     /// Length of the text in bytes. Default 1,024: that of the longest topic.
     pub bytes_max: usize,
@@ -59,21 +103,21 @@ pub struct Pattern {
 }
 
 struct Inner {
-    text: Box<str>,
+    text: Arc<str>,
     dialect: Dialect,
     begins_with_wildcard: bool,
     body: Body,
 }
 
 /// What a pattern means.
-pub(crate) enum Body {
+enum Body {
     /// The pattern matches its own text only.
     Itself,
     /// The pattern matches this text only, which it writes with escapes.
-    Literal(Box<str>),
+    Literal(Arc<str>),
     /// It has wildcards, and no choice of alternatives.
     Branch(Code),
-    /// It matches what one of so many combinations does; some of them may be equal.
+    /// It matches what one of so many combinations does; some of them may be equal. Also where there is one, with runs.
     Template(Code, usize),
 }
 
@@ -94,7 +138,15 @@ impl Pattern {
         Self::parse(text, Dialect::Subject, &PatternLimits::default())
     }
 
-    /// Parses a pattern of either dialect.
+    /// Parses a path between slashes under the default [limits](PatternLimits).
+    ///
+    /// # Errors
+    /// What is wrong with the text, and where.
+    pub fn path(text: &str) -> Result<Self, PatternError> {
+        Self::parse(text, Dialect::Path(Separator::SLASH), &PatternLimits::default())
+    }
+
+    /// Parses a pattern of any dialect.
     ///
     /// Complexity: `bytes_max` × [`EXPANSION_FACTOR`] at most, in time and in memory. The number of combinations is known and checked
     /// before the first one is built, and nothing here recurses, so `{{{{…` and `{a,b}{a,b}…` cost no more than reading them.
@@ -102,7 +154,7 @@ impl Pattern {
     /// # Errors
     /// What is wrong with the text, and where.
     pub fn parse(text: &str, dialect: Dialect, limits: &PatternLimits) -> Result<Self, PatternError> {
-        let PatternLimits { bytes_max, .. } = *limits;
+        let bytes_max = limits.bytes_max.min(BYTES_MAX);
         if text.len() > bytes_max {
             return Err(PatternError::new(
                 PatternErrorKind::TooLong { bytes: text.len(), bytes_max },
@@ -110,7 +162,10 @@ impl Pattern {
             ));
         }
         let (body, begins_with_wildcard) = match dialect {
-            Dialect::Glob => (glob::parse(text, limits)?, text.starts_with(['*', '?', '[', '{'])),
+            Dialect::Glob => (glob::parse(text, None, limits)?, text.starts_with(WILDCARDS)),
+            Dialect::Path(separator) => {
+                (glob::parse(text, Some(separator), limits)?, text.starts_with(WILDCARDS))
+            }
             Dialect::Subject => (
                 subject::parse(text)?,
                 matches!(text.split('.').next(), Some(subject::TOKEN | subject::TAIL)),
@@ -132,6 +187,11 @@ impl Pattern {
     /// The one text that the pattern matches, without escapes; `None` if there is a wildcard, a class or a group of
     /// alternatives in it, even one that leaves no choice (`[a]`, `{a}`).
     pub fn literal(&self) -> Option<&str> {
+        self.shared_literal().map(|literal| &**literal)
+    }
+
+    /// As [`literal`](Self::literal), to be kept.
+    pub(crate) fn shared_literal(&self) -> Option<&Arc<str>> {
         match &self.inner.body {
             Body::Itself => Some(&self.inner.text),
             Body::Literal(text) => Some(text),

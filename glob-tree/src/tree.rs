@@ -1,34 +1,43 @@
 //! Many patterns, each with its values: which of them match this text?
 //!
-//! Owns the public map, the identity of patterns and values, the exact patterns (a hash table), the reserved first
-//! character, and when memory is given back. The wildcard patterns' shape is in `trie`, matching them in `walk`.
+//! Owns the public map, the identity of patterns and values, the reserved first character, which structure a pattern goes to, and
+//! when memory is given back. The wildcard patterns' shape is in `trie`, matching them in `walk`.
 //!
-//! Invariants: an entry has at least one value and its values differ; it is in `index`, and in `exact` if its pattern is a literal,
-//! else once per branch in `trie`; it has a mark if and only if it has several combinations.
+//! Invariants: an entry has at least one value; it is in `index`, and in the list of its text in `exact` if its pattern is a literal,
+//! else once per branch in `suffixes` or `trie`; it has a mark if and only if it has several combinations.
 
+mod bag;
+mod batch;
 mod children;
+mod exact;
 mod iter;
 mod label;
 mod node;
 mod scratch;
 mod slab;
+mod suffix;
+mod table;
 mod trie;
 mod walk;
 
-use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::mem;
 use std::ops::ControlFlow;
+use std::sync::OnceLock;
 
-use smallvec::SmallVec;
-
+use self::bag::Bag;
+pub use self::batch::Batch;
+use self::exact::Exact;
 pub use self::iter::{Iter, Values};
 use self::label::Labels;
 use self::node::{End, Link};
 pub use self::scratch::Scratch;
 use self::slab::Slab;
+use self::suffix::Backwards;
 use self::trie::Trie;
 use crate::pattern::Pattern;
+use hashbrown::HashTable;
 
 /// With fewer slots than this nothing is rebuilt for memory's sake: they are some tens of kilobytes. (Guessed.)
 const REBUILD_SLOTS_MIN: usize = 1024;
@@ -37,15 +46,18 @@ const REBUILD_SPARSITY: usize = 4;
 
 /// A map from patterns to values that changes while it is asked which values' patterns match a text.
 ///
-/// A pattern can have several values and a value several patterns; a pair of the two is there once. Values are compared with
-/// `==`, one after another, so where one pattern has thousands of them, keep those in a value of your own.
+/// A pattern can have several values and a value several patterns; a pair of the two is there once.
+#[derive(Clone)]
 pub struct GlobTree<V> {
     reserved: Option<char>,
     entries: Slab<Option<Entry<V>>>,
     /// Each pattern's entry.
-    index: HashMap<Pattern, u32>,
-    /// The entries whose patterns match this text only: `\a` and `a` are two of them.
-    exact: HashMap<Box<str>, SmallVec<[u32; 1]>>,
+    index: HashTable<u32>,
+    /// The entries whose patterns match one text only.
+    exact: Exact,
+    /// The branches that are a star and a literal, from their ends: `*.log` is the way `gol.` and a star.
+    suffixes: Trie,
+    /// All other branches.
     trie: Trie,
     /// The numbers of entries that can be found twice, as small as they can be: they index the scratch.
     marks: Slab<()>,
@@ -53,11 +65,20 @@ pub struct GlobTree<V> {
     len: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Entry<V> {
     pattern: Pattern,
-    values: SmallVec<[V; 1]>,
+    values: Bag<V>,
     mark: Link,
+    /// Of a literal, the entries before and behind it in the list of those that match the same text.
+    previous: Link,
+    next: Link,
+}
+
+/// The keys of all hashes: one for the process, so that a [`Batch`] is prepared for every tree.
+fn hasher() -> &'static RandomState {
+    static HASHER: OnceLock<RandomState> = OnceLock::new();
+    HASHER.get_or_init(RandomState::new)
 }
 
 impl<V> Entry<V> {
@@ -73,8 +94,9 @@ impl<V> GlobTree<V> {
         Self {
             reserved: None,
             entries: Slab::new(),
-            index: HashMap::new(),
-            exact: HashMap::new(),
+            index: HashTable::new(),
+            exact: Exact::default(),
+            suffixes: Trie::new(),
             trie: Trie::new(),
             marks: Slab::new(),
             len: 0,
@@ -85,6 +107,11 @@ impl<V> GlobTree<V> {
     /// [begins with a wildcard](Pattern::begins_with_wildcard).
     pub fn with_reserved(first: char) -> Self {
         Self { reserved: Some(first), ..Self::new() }
+    }
+
+    /// The reserved first character: see [`with_reserved`](Self::with_reserved).
+    pub fn reserved(&self) -> Option<char> {
+        self.reserved
     }
 
     /// The number of pairs of pattern and value.
@@ -105,7 +132,7 @@ impl<V> GlobTree<V> {
     /// The number of nodes that hold the wildcard patterns: 0 without any, and otherwise set by the patterns alone, not by their
     /// history. The live states of a query are among them.
     pub fn node_count(&self) -> usize {
-        self.trie.nodes.len()
+        self.trie.nodes.len() + self.suffixes.nodes.len()
     }
 
     /// Every pair of pattern and value, in no particular order; the values of one pattern come one after another.
@@ -115,55 +142,83 @@ impl<V> GlobTree<V> {
 
     /// The values of one pattern.
     pub fn values_of(&self, pattern: &Pattern) -> Values<'_, V> {
-        Values::new(self.entry(pattern).map_or(&[], |entry| &entry.values))
+        Values::new(self.entry(pattern).map_or(&[], |entry| entry.values.values()))
     }
 
     /// Calls `visit` with every value whose pattern matches the whole of `text`, once for each pair of pattern and value, in no
     /// particular order. Returns the steps that it took, for a metric or a bound.
     ///
     /// Complexity: see the [crate's documentation](crate#complexity). No allocation once `scratch` is warm.
-    pub fn matches<'t>(&'t self, text: &str, scratch: &mut Scratch, mut visit: impl FnMut(&'t V)) -> u64 {
-        let Scratch { walk, found, visited } = scratch;
-        let exact = self.exact(text);
-        exact.iter().flat_map(|&id| self.values_at(id)).for_each(&mut visit);
+    pub fn matches<'t>(&'t self, text: &str, scratch: &mut Scratch, visit: impl FnMut(&'t V)) -> u64 {
+        self.matches_from(self.exact.get(text, hasher()), text, scratch, visit)
+    }
 
+    /// Puts every value whose pattern matches the whole of `text` behind what is in `found`: as [`matches`](Self::matches).
+    pub fn matches_into<'t, F>(&'t self, text: &str, scratch: &mut Scratch, found: &mut F) -> u64
+    where
+        F: Extend<&'t V>,
+    {
+        self.matches(text, scratch, |value| found.extend([value]))
+    }
+
+    /// As [`matches`](Self::matches), where the first entry of those that are `text` is known.
+    fn matches_from<'t>(
+        &'t self,
+        exact: Option<u32>,
+        text: &str,
+        scratch: &mut Scratch,
+        mut visit: impl FnMut(&'t V),
+    ) -> u64 {
+        let Scratch { walk, found, visited } = scratch;
+        let mut steps = 1;
+        let mut same = exact;
+        while let Some(entry) = same.and_then(|id| self.entries[id].as_ref()) {
+            steps += 1;
+            entry.values.values().iter().for_each(&mut visit);
+            same = entry.next.get();
+        }
         // Collected first and visited then: reads that do not wait for each other are worth more than the detour.
         found.clear();
         let hides = self.hides(text);
-        let steps = self.trie.walk(text, hides, walk, |id| {
+        let mut hit = |id| {
             found.push(id);
             ControlFlow::Continue(())
-        });
+        };
+        if !hides {
+            steps += self.suffixes.walk_back(text, &mut hit);
+        }
+        steps += self.trie.walk(text, hides, walk, &mut hit);
         visited.begin(self.marks.slot_count());
         for &id in &*found {
             let Some(entry) = &self.entries[id] else { continue };
             if !entry.is_hidden(hides) && entry.mark.get().is_none_or(|mark| visited.insert(mark)) {
-                entry.values.iter().for_each(&mut visit);
+                entry.values.values().iter().for_each(&mut visit);
             }
         }
-        1 + exact.len() as u64 + steps
+        steps
     }
 
     /// Whether a pattern matches `text`. Stops at the first one.
     pub fn is_match(&self, text: &str, scratch: &mut Scratch) -> bool {
-        if !self.exact(text).is_empty() {
+        if self.exact.get(text, hasher()).is_some() {
             return true;
         }
         let mut matched = false;
         let hides = self.hides(text);
-        self.trie.walk(text, hides, &mut scratch.walk, |id| {
+        let mut hit = |id| {
             matched = self.entries[id].as_ref().is_some_and(|entry| !entry.is_hidden(hides));
             if matched { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
-        matched
-    }
-
-    /// The entries of the literals that are `text`. None of them begins with a wildcard.
-    fn exact(&self, text: &str) -> &[u32] {
-        if self.exact.is_empty() {
-            return &[];
+        };
+        if !hides {
+            self.suffixes.walk_back(text, &mut hit);
         }
-        self.exact.get(text).map_or(&[], SmallVec::as_slice)
+        if !matched {
+            self.trie.walk(text, hides, &mut scratch.walk, |id| {
+                matched = self.entries[id].as_ref().is_some_and(|entry| !entry.is_hidden(hides));
+                if matched { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+        }
+        matched
     }
 
     /// Whether patterns that begin with a wildcard do not match `text`.
@@ -171,12 +226,13 @@ impl<V> GlobTree<V> {
         self.reserved.is_some_and(|first| text.starts_with(first))
     }
 
-    fn values_at(&self, id: u32) -> &[V] {
-        self.entries[id].as_ref().map_or(&[], |entry| &entry.values)
+    fn find(&self, pattern: &Pattern) -> Option<u32> {
+        let equal = |id: &u32| self.entries[*id].as_ref().is_some_and(|entry| entry.pattern == *pattern);
+        self.index.find(hasher().hash_one(pattern), equal).copied()
     }
 
     fn entry(&self, pattern: &Pattern) -> Option<&Entry<V>> {
-        self.entries[*self.index.get(pattern)?].as_ref()
+        self.entries[self.find(pattern)?].as_ref()
     }
 
     /// Gives an entry its place in everything that finds it.
@@ -185,33 +241,60 @@ impl<V> GlobTree<V> {
         if pattern.combinations() > 1 {
             entry.mark = Link::to(self.marks.insert(()));
         }
-        self.len += entry.values.len();
+        self.len += entry.values.values().len();
         let id = self.entries.insert(Some(entry));
         assert!(id < End::PATTERNS_END, "a tree has fewer than 2^30 patterns");
-        if let Some(literal) = pattern.literal() {
-            self.exact.entry(literal.into()).or_default().push(id);
+        if let Some(literal) = pattern.shared_literal() {
+            let next = self.exact.set(literal, id, hasher()).map_or(Link::NONE, Link::to);
+            self.join(Link::to(id), next);
         }
         let mut labels = Labels::default();
-        pattern.each_branch(|branch| self.trie.insert(branch, id, &mut labels));
-        self.index.insert(pattern, id);
+        pattern.each_branch(|branch| {
+            if let Some(back) = Backwards::of(branch) {
+                self.suffixes.insert(back.branch(), id, &mut labels);
+            } else {
+                self.trie.insert(branch, id, &mut labels);
+            }
+        });
+        let entries = &self.entries;
+        let hash = |id: &u32| entries[*id].as_ref().map_or(0, |entry| hasher().hash_one(&entry.pattern));
+        self.index.insert_unique(hasher().hash_one(&pattern), id, hash);
+    }
+
+    /// Makes two entries, or ends, neighbours in a list of entries that match the same text.
+    fn join(&mut self, left: Link, right: Link) {
+        if let Some(entry) = left.get().and_then(|id| self.entries[id].as_mut()) {
+            entry.next = right;
+        }
+        if let Some(entry) = right.get().and_then(|id| self.entries[id].as_mut()) {
+            entry.previous = left;
+        }
     }
 
     /// Takes an entry out of everything that finds it.
     fn displace(&mut self, id: u32) {
-        let Some(Entry { pattern, mark, .. }) = self.entries.take(id) else { return };
-        self.index.remove(&pattern);
+        let Some(Entry { pattern, mark, previous, next, .. }) = self.entries.take(id) else { return };
+        if let Ok(slot) = self.index.find_entry(hasher().hash_one(&pattern), |own| *own == id) {
+            slot.remove();
+        }
         if let Some(mark) = mark.get() {
             self.marks.take(mark);
         }
-        if let Some(literal) = pattern.literal()
-            && let Some(ids) = self.exact.get_mut(literal)
-        {
-            ids.retain(|own| *own != id);
-            if ids.is_empty() {
-                self.exact.remove(literal);
+        if let Some(literal) = pattern.shared_literal() {
+            self.join(previous, next);
+            match (previous.get(), next.get()) {
+                (None, None) => self.exact.remove(literal, hasher()),
+                (None, Some(next)) => drop(self.exact.set(literal, next, hasher())),
+                (Some(_), _) => {}
             }
         }
-        pattern.each_branch(|branch| self.trie.remove(branch, id));
+        pattern.each_branch(|branch| {
+            if let Some(back) = Backwards::of(branch) {
+                self.suffixes.remove(back.branch(), id);
+            } else {
+                self.trie.remove(branch, id);
+            }
+        });
         self.give_back();
     }
 
@@ -222,35 +305,34 @@ impl<V> GlobTree<V> {
         };
         let rebuild = self.entries.is_empty()
             || sparse(self.entries.len(), self.entries.slot_count())
-            || sparse(self.trie.nodes.len(), self.trie.nodes.slot_count());
+            || sparse(self.trie.nodes.len(), self.trie.nodes.slot_count())
+            || sparse(self.suffixes.nodes.len(), self.suffixes.nodes.slot_count());
         if rebuild {
             let old = mem::replace(self, Self { reserved: self.reserved, ..Self::new() });
             for entry in old.entries.into_slots().into_iter().flatten() {
-                self.place(entry);
+                self.place(Entry { mark: Link::NONE, previous: Link::NONE, next: Link::NONE, ..entry });
             }
         }
     }
 }
 
-impl<V: Eq> GlobTree<V> {
+impl<V: Eq + Hash> GlobTree<V> {
     /// Adds a value to a pattern. False, and nothing changes, if the pattern has an equal one.
     ///
-    /// Complexity: length of the pattern × combinations of its alternatives, and the values of the pattern.
+    /// Complexity: length of the pattern × combinations of its alternatives. The sizes of the tree and of the pattern's values count only
+    /// as in a hash table, whose growth is paid by many.
     pub fn insert(&mut self, pattern: &Pattern, value: V) -> bool {
-        let id = self.index.get(pattern).copied();
-        match id.and_then(|id| self.entries[id].as_mut()) {
-            Some(entry) if entry.values.contains(&value) => return false,
-            Some(entry) => {
-                entry.values.push(value);
-                self.len += 1;
-            }
-            None => {
-                let mut values = SmallVec::new();
-                values.push(value);
-                self.place(Entry { pattern: pattern.clone(), values, mark: Link::NONE });
-            }
+        let Some(entry) = self.find(pattern).and_then(|id| self.entries[id].as_mut()) else {
+            let [mark, previous, next] = [Link::NONE; 3];
+            self.place(Entry { pattern: pattern.clone(), values: Bag::of(value), mark, previous, next });
+            return true;
+        };
+        let new = entry.values.find(&value, hasher()).is_none();
+        if new {
+            entry.values.push(value, hasher());
+            self.len += 1;
         }
-        true
+        new
     }
 
     /// Takes a value from a pattern, if it is there. With its last value the pattern goes, and what only it needed.
@@ -258,22 +340,20 @@ impl<V: Eq> GlobTree<V> {
     /// Complexity: as for [`insert`](Self::insert), on average over many: now and then, when three quarters of the memory have
     /// come to be unused, what is left is built anew. Nothing is left of an empty tree.
     pub fn remove(&mut self, pattern: &Pattern, value: &V) -> Option<V> {
-        let id = self.index.get(pattern).copied()?;
+        let id = self.find(pattern)?;
         let entry = self.entries[id].as_mut()?;
-        let at = entry.values.iter().position(|own| own == value)?;
-        let removed = entry.values.swap_remove(at);
+        let at = entry.values.find(value, hasher())?;
+        let removed = entry.values.take(at, hasher());
         self.len -= 1;
-        if entry.values.is_empty() {
+        if entry.values.values().is_empty() {
             self.displace(id);
-        } else if entry.values.len() * REBUILD_SPARSITY <= entry.values.capacity() {
-            entry.values.shrink_to_fit();
         }
         Some(removed)
     }
 
     /// Whether the pattern has this value.
     pub fn contains(&self, pattern: &Pattern, value: &V) -> bool {
-        self.entry(pattern).is_some_and(|entry| entry.values.contains(value))
+        self.entry(pattern).is_some_and(|entry| entry.values.find(value, hasher()).is_some())
     }
 }
 

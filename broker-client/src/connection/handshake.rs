@@ -63,7 +63,7 @@ async fn greet(
     options: &Options,
 ) -> Result<(Wire, ServerInfo), ConnectError> {
     let mut hello = Vec::new();
-    encode::hello(&mut hello, &Hello { version: VERSION, name: options.name.clone() });
+    encode::hello(&mut hello, &Hello { version: VERSION, name: options.name.clone(), auth: None });
     // A server that says goodbye at once may have closed already: what it said counts, not that it does not listen.
     let sent = stream.write_all(&hello).await;
     let mut incoming = BytesMut::with_capacity(4096);

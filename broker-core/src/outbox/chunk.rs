@@ -7,8 +7,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use super::Speech;
 use crate::routing::Subscription;
 use crate::wire::native::value_end;
+use crate::wire::nats::message_end;
 
 /// Copied frames are gathered in a buffer up to this size. A guess: at some ten KiB the cost
 /// of a system call is small beside that of the copy.
@@ -36,10 +38,14 @@ pub(crate) enum Frames<'a> {
 
 impl Frames<'_> {
     pub(super) fn len(&self) -> usize {
+        self.bytes().len()
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
         match self {
-            Frames::Copied(bytes) => bytes.len(),
-            Frames::Shared(bytes) => bytes.len(),
-            Frames::Owned(bytes) => bytes.len(),
+            Frames::Copied(bytes) => bytes,
+            Frames::Shared(bytes) => bytes,
+            Frames::Owned(bytes) => bytes,
         }
     }
 }
@@ -195,13 +201,12 @@ impl Flight {
     }
 
     /// Gives up. Returns the messages that were written whole after all, and those that were not.
-    pub(super) fn abandon(&mut self) -> (u64, u64) {
+    pub(super) fn abandon(&mut self, speech: Speech) -> (u64, u64) {
         let messages: u64 = self.chunks.iter().map(Chunk::messages).sum();
-        let whole = self
-            .chunks
-            .front()
-            .filter(|chunk| !chunk.is_control())
-            .map_or(0, |chunk| whole_frames(chunk.bytes().get(..self.offset).unwrap_or_default()));
+        let whole =
+            self.chunks.front().filter(|chunk| !chunk.is_control()).map_or(0, |chunk| {
+                whole_frames(chunk.bytes().get(..self.offset).unwrap_or_default(), speech)
+            });
         *self = Flight::default();
         (whole, messages.saturating_sub(whole))
     }
@@ -213,9 +218,13 @@ impl Flight {
 }
 
 /// How many frames end within `bytes`.
-fn whole_frames(mut bytes: &[u8]) -> u64 {
+fn whole_frames(mut bytes: &[u8], speech: Speech) -> u64 {
+    let end = |bytes: &[u8]| match speech {
+        Speech::Native => value_end(bytes, usize::MAX).ok().flatten(),
+        Speech::Nats => message_end(bytes),
+    };
     let mut frames = 0;
-    while let Ok(Some(end)) = value_end(bytes, usize::MAX) {
+    while let Some(end) = end(bytes) {
         frames += 1;
         bytes = bytes.get(end..).unwrap_or_default();
     }

@@ -2,14 +2,13 @@
 
 use std::cmp::Reverse;
 use std::hash::BuildHasher;
-use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use glob_tree::Scratch;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::Batch;
+use super::source::Kept;
 use crate::routing::{RoutingTable, Stamp, Targets};
 use crate::topic;
 use crate::topics::{GONE, Topic};
@@ -54,30 +53,6 @@ pub(super) struct Pending {
     pub(super) kept: Option<Kept>,
 }
 
-/// A pair to retain: where it is, and how long its value is.
-#[derive(Debug)]
-pub(super) struct Kept {
-    pub(super) pair: Where,
-    pub(super) value_bytes: usize,
-    pub(super) meta: Option<Box<KeptMeta>>,
-}
-
-/// Where its options are in the input of the batch.
-#[derive(Debug)]
-pub(super) struct KeptMeta {
-    pub(super) reply: Option<Range<usize>>,
-    pub(super) headers: Option<Range<usize>>,
-    pub(super) key: Option<Range<usize>>,
-}
-
-#[derive(Debug)]
-pub(super) enum Where {
-    /// In the input of the batch.
-    Input(Range<usize>),
-    /// In a buffer of its own, which outboxes share.
-    Shared(Bytes),
-}
-
 impl RouteCache {
     /// The entry of a topic, if it is here and holds still.
     #[inline]
@@ -88,6 +63,18 @@ impl RouteCache {
             let found = self.index.find(hash, |&slot| self.entries.get(slot as usize).is_some_and(is_it))?;
             self.last = *found as usize;
         }
+        self.entries.get(self.last).filter(|entry| entry.holds(table)).map(|_| self.last)
+    }
+
+    /// The name of the entry that was found last.
+    #[inline]
+    pub(super) fn last_name(&self) -> &[u8] {
+        self.entries.get(self.last).map_or(b"", |entry| entry.topic.name().as_bytes())
+    }
+
+    /// The entry that was found last, if it holds still.
+    #[inline]
+    pub(super) fn find_last(&self, table: &RoutingTable) -> Option<usize> {
         self.entries.get(self.last).filter(|entry| entry.holds(table)).map(|_| self.last)
     }
 
@@ -143,12 +130,13 @@ impl RouteCache {
         &mut self,
         slot: usize,
         name: &str,
+        except: Option<u64>,
         batch: Batch<'_>,
         scratch: &mut Scratch,
     ) -> u64 {
         let retains = !topic::is_inbox(name);
         let topic = if retains { batch.broker.topics().get_or_insert(name) } else { Topic::unknown(name) };
-        let (mut stamp, targets, steps) = topic.route(batch.table, scratch);
+        let (mut stamp, targets, steps) = topic.route(batch.table, except, scratch);
         if !retains {
             // Nobody raises the stamp of a topic that is not known: any change will do.
             stamp.exact = batch.table.changes();
@@ -168,6 +156,13 @@ impl RouteCache {
         });
         self.last = slot;
         steps
+    }
+
+    /// Makes the routes of all entries anew when they are asked for next.
+    pub(super) fn forget_all(&mut self) {
+        for entry in &mut self.entries {
+            entry.stamp = Stamp::default();
+        }
     }
 
     /// Takes the entry in `slot`, if there is one, out of the index.

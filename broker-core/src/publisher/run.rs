@@ -5,13 +5,19 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Batch, Message};
+use super::Batch;
+use super::others::Others;
+use super::source::{Shared, Source};
 use crate::outbox::{Frames, Outbox};
 use crate::routing::{Target, Targets};
+use crate::wire::nats;
 
 /// A run ends at this size, or at a quarter of what an outbox may hold, so that no outbox has to take or drop more at once. A larger
 /// frame is a run of its own.
 const RUN_BYTES_MAX: usize = 64 << 10;
+
+/// What all buffers of a run may hold together: a thousand subscriptions with a sid each have a buffer each.
+const BUFFERS_BYTES_MAX: usize = 1 << 20;
 
 /// Up to this size a run is copied into each outbox; above it is shared by reference.
 const COPIED_BYTES_MAX: usize = 4 << 10;
@@ -23,105 +29,165 @@ pub(super) struct Run {
     plain: Vec<u8>,
     /// In place of `plain`: one large message.
     shared: Option<Bytes>,
-    /// The same with meta, if a target wants it.
-    with_meta: Vec<u8>,
     messages: u64,
     /// How long it may become.
     bytes_max: usize,
+    others: Others,
 }
 
 impl Run {
     /// Whether the run goes to these targets and takes so many bytes more. A message in a buffer of its own is a run of its own.
     #[inline]
     pub(super) fn takes(&self, targets: &Arc<Targets>, bytes: usize, shared: bool) -> bool {
-        let longest = self.plain.len().max(self.with_meta.len());
         self.targets.as_ref().is_some_and(|own| Arc::ptr_eq(own, targets))
             && !shared
             && self.shared.is_none()
-            && longest + bytes <= self.bytes_max
+            && !self.others.is_shared()
+            && self.plain.len().max(self.others.longest) + bytes <= self.bytes_max
+            && self.others.total <= BUFFERS_BYTES_MAX
     }
 
     /// Begins, with a message of `first` bytes; the one before is committed.
-    pub(super) fn start(&mut self, targets: Arc<Targets>, first: usize, batch: Batch<'_>) {
+    pub(super) fn start(&mut self, targets: Arc<Targets>, first: usize, batch: Batch<'_>, number: u64) {
         self.bytes_max = RUN_BYTES_MAX.min(batch.broker.limits().outbox_bytes_max / 4);
         let expected = batch.input.len().min(self.bytes_max);
         if first <= expected && !targets.plain.is_empty() && self.plain.capacity() < expected {
             self.plain = Vec::with_capacity(expected);
         }
+        if !targets.is_plain() {
+            self.others.start(&targets, if first <= expected { expected } else { 0 }, batch, number);
+        }
         self.targets = Some(targets);
     }
 
     #[inline]
-    pub(super) fn push(&mut self, message: &Message<'_>, shared: Option<Bytes>, time_unix_ms: u64) {
+    pub(super) fn push<'a, M: Source<'a>>(
+        &mut self,
+        message: &M,
+        slot: usize,
+        shared: Option<Shared>,
+        time_unix_ms: u64,
+    ) {
         let Some(targets) = &self.targets else { return };
         self.messages += 1;
-        if !targets.plain.is_empty() {
-            match shared {
-                Some(shared) => self.shared = Some(shared),
-                None => self.plain.extend_from_slice(message.pair),
-            }
+        let mut nats_frame = None;
+        match shared {
+            Some(Shared::Pair(pair)) => self.shared = Some(pair),
+            Some(Shared::Nats { frame, .. }) => nats_frame = Some(frame),
+            None if targets.plain.is_empty() => {}
+            None => message.plain(&mut self.plain),
         }
-        if !targets.with_meta.is_empty() {
-            let topic = std::str::from_utf8(message.topic).unwrap_or_default();
-            let parts = message.meta.unwrap_or_default();
-            parts.message(&mut self.with_meta, topic, message.value, time_unix_ms, false);
+        if !targets.is_plain() {
+            self.others.push(targets, message, slot, nats_frame, time_unix_ms);
         }
     }
 
-    /// Hands over to the outboxes, noting those that `batch` touches for the first time.
-    /// Returns how many outboxes that were.
-    pub(super) fn commit(&mut self, batch: u64, touched: &mut Vec<Arc<Outbox>>) -> usize {
+    /// The place of a topic may have become another's.
+    pub(super) fn forget_heads(&mut self) {
+        self.others.forget_heads();
+    }
+
+    /// Hands over to the outboxes, noting those that `batch` touches for the first time, and the subscriptions that end with it.
+    /// Returns how many places that were.
+    pub(super) fn commit(
+        &mut self,
+        batch: u64,
+        touched: &mut Vec<Arc<Outbox>>,
+        ended: &mut Vec<Target>,
+    ) -> usize {
         let Some(targets) = self.targets.take() else { return 0 };
-        let mut delivery = Delivery { messages: mem::take(&mut self.messages), batch, touched };
+        let mut delivery = Delivery { messages: mem::take(&mut self.messages), batch, touched, ended };
         if let Some(shared) = self.shared.take() {
             delivery.share(&shared, &targets.plain);
         }
         delivery.hand_over(&mut self.plain, &targets.plain);
-        delivery.hand_over(&mut self.with_meta, &targets.with_meta);
+        if !targets.is_plain() {
+            self.others.commit(&targets, &mut delivery);
+        }
         targets.len()
     }
 
     /// Between two batches a session holds no large buffer.
     pub(super) fn shrink(&mut self) {
-        for buffer in [&mut self.plain, &mut self.with_meta] {
-            if buffer.capacity() > COPIED_BYTES_MAX {
-                *buffer = Vec::new();
-            }
+        if self.plain.capacity() > COPIED_BYTES_MAX {
+            self.plain = Vec::new();
         }
+        self.others.shrink(COPIED_BYTES_MAX);
     }
 }
 
 /// A run on its way to its outboxes.
-struct Delivery<'a> {
+pub(super) struct Delivery<'a> {
     messages: u64,
     batch: u64,
     touched: &'a mut Vec<Arc<Outbox>>,
+    ended: &'a mut Vec<Target>,
 }
 
 impl Delivery<'_> {
-    fn hand_over(&mut self, frames: &mut Vec<u8>, targets: &[Target]) {
+    pub(super) fn hand_over(&mut self, frames: &mut Vec<u8>, targets: &[Target]) {
         match targets {
             _ if frames.is_empty() => {}
             targets if frames.len() <= COPIED_BYTES_MAX => {
                 for target in targets {
-                    self.push(target, Frames::Copied(frames));
+                    self.give(target, Frames::Copied(frames));
                 }
                 frames.clear();
             }
-            [target] => self.push(target, Frames::Owned(mem::take(frames))),
+            [target] => self.give(target, Frames::Owned(mem::take(frames))),
             targets => self.share(&Bytes::from(mem::take(frames)), targets),
         }
     }
 
-    fn share(&mut self, frames: &Bytes, targets: &[Target]) {
+    pub(super) fn share(&mut self, frames: &Bytes, targets: &[Target]) {
         for target in targets {
-            self.push(target, Frames::Shared(frames));
+            self.give(target, Frames::Shared(frames));
         }
     }
 
-    fn push(&mut self, target: &Target, frames: Frames<'_>) {
-        if target.outbox.push(frames, &target.subscription, self.messages, self.batch) {
+    /// All of the run, or as much of it as the subscription may still get.
+    #[inline]
+    fn give(&mut self, target: &Target, frames: Frames<'_>) {
+        let messages = self.messages;
+        let Some(delivery) = &target.subscription.nats else { return self.push(target, frames, messages) };
+        let claim = delivery.claim(messages);
+        if claim.ends {
+            self.ended.push(target.clone());
+        }
+        if claim.messages == messages {
+            self.push(target, frames, messages);
+        } else if claim.messages > 0 {
+            let first = first_messages(frames.bytes(), claim.messages);
+            self.push(target, Frames::Copied(first), claim.messages);
+        }
+    }
+
+    /// What a member of a group was chosen for. It is counted for the member already.
+    pub(super) fn push_to_member(&mut self, target: &Target, frames: Vec<u8>, messages: u64) {
+        let frames =
+            if frames.len() <= COPIED_BYTES_MAX { Frames::Copied(&frames) } else { Frames::Owned(frames) };
+        self.push(target, frames, messages);
+    }
+
+    /// Notes subscriptions that have had their last message.
+    pub(super) fn end(&mut self, ended: &mut Vec<Target>) {
+        self.ended.append(ended);
+    }
+
+    #[inline]
+    fn push(&mut self, target: &Target, frames: Frames<'_>, messages: u64) {
+        if target.outbox.push(frames, &target.subscription, messages, self.batch) {
             self.touched.push(Arc::clone(&target.outbox));
         }
     }
+}
+
+/// The first so many messages of NATS.
+fn first_messages(frames: &[u8], messages: u64) -> &[u8] {
+    let mut end = 0;
+    for _ in 0..messages {
+        let rest = frames.get(end..).unwrap_or_default();
+        end += nats::message_end(rest).unwrap_or(rest.len());
+    }
+    frames.get(..end).unwrap_or(frames)
 }

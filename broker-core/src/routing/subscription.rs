@@ -1,12 +1,17 @@
 //! One pattern of one session.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use glob_tree::Pattern;
 
 use crate::outbox::{Outbox, Policy};
 
-/// What a session subscribed to, and how. Immutable: subscribing again with other options makes another one.
+/// No bound on the messages of a subscription.
+const UNBOUNDED: u64 = u64::MAX;
+
+/// What a session subscribed to, and how. Immutable but for what it counts: subscribing again with other options makes another one.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Subscription {
@@ -16,12 +21,117 @@ pub struct Subscription {
     pub policy: Policy,
     /// Whether messages come with a third element.
     pub meta: bool,
+    pub(crate) group: Option<Box<str>>,
+    /// What the NATS protocol needs beside, on a session that speaks it.
+    pub(crate) nats: Option<Box<NatsDelivery>>,
+}
+
+/// How messages of a subscription go to a NATS client, and how many did.
+#[derive(Debug)]
+pub(crate) struct NatsDelivery {
+    /// The client's name for the subscription.
+    pub(crate) sid: Box<str>,
+    /// It knows headers.
+    pub(crate) headers: bool,
+    delivered: AtomicU64,
+    /// The subscription ends after so many.
+    delivered_max: AtomicU64,
+    /// It has ended, or is about to: its last message has gone.
+    ended: AtomicBool,
+    /// The subscriptions of the session that have not ended.
+    of_session: Arc<AtomicUsize>,
 }
 
 impl Subscription {
     /// A subscription, not in effect yet.
     pub fn new(pattern: Pattern, policy: Policy, meta: bool) -> Self {
-        Subscription { pattern, policy, meta }
+        Subscription { pattern, policy, meta, group: None, nats: None }
+    }
+
+    /// The same as a member of a group.
+    pub(crate) fn in_group(self, group: Option<&str>) -> Self {
+        Subscription { group: group.map(Box::from), ..self }
+    }
+
+    /// The same for a client of NATS. It counts among those of the session from now on.
+    pub(crate) fn for_nats(self, sid: &str, headers: bool, of_session: Arc<AtomicUsize>) -> Self {
+        of_session.fetch_add(1, Relaxed);
+        let nats = NatsDelivery {
+            sid: sid.into(),
+            headers,
+            delivered: AtomicU64::new(0),
+            delivered_max: AtomicU64::new(UNBOUNDED),
+            ended: AtomicBool::new(false),
+            of_session,
+        };
+        Subscription { nats: Some(Box::new(nats)), ..self }
+    }
+
+    /// The group that it is in: of all its members that match, one gets each message.
+    pub fn group(&self) -> Option<&str> {
+        self.group.as_deref()
+    }
+
+    /// The client's name for it, on the NATS protocol.
+    pub fn sid(&self) -> Option<&str> {
+        Some(&self.nats.as_deref()?.sid)
+    }
+
+    /// How many messages it got, on the NATS protocol.
+    pub fn delivered(&self) -> u64 {
+        self.nats.as_deref().map_or(0, NatsDelivery::delivered)
+    }
+
+    /// After how many it ends, where that was said.
+    pub fn delivered_max(&self) -> Option<u64> {
+        let max = self.nats.as_deref()?.delivered_max.load(Relaxed);
+        (max != UNBOUNDED).then_some(max)
+    }
+}
+
+/// What [`NatsDelivery::claim`] allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Claim {
+    /// How many of the messages may go.
+    pub(crate) messages: u64,
+    /// The subscription ends with them, and whoever is told so sees to that.
+    pub(crate) ends: bool,
+}
+
+impl NatsDelivery {
+    pub(crate) fn delivered(&self) -> u64 {
+        // Claims go beyond the bound; messages do not.
+        self.delivered.load(Relaxed).min(self.delivered_max.load(Relaxed))
+    }
+
+    /// Counts messages that are about to go to the client.
+    #[inline]
+    pub(crate) fn claim(&self, messages: u64) -> Claim {
+        let before = self.delivered.fetch_add(messages, Relaxed);
+        let max = self.delivered_max.load(Relaxed);
+        if max == UNBOUNDED {
+            return Claim { messages, ends: false };
+        }
+        let messages = messages.min(max.saturating_sub(before));
+        Claim { messages, ends: before + messages >= max && !self.ended.swap(true, Relaxed) }
+    }
+
+    /// Whether it can still get messages.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.ended.load(Relaxed)
+    }
+
+    /// Bounds the messages that it gets. False if it has had as many already, or for ever if there is no bound. The table must be held for
+    /// writing, so that nothing is being delivered.
+    pub(crate) fn bound(&self, max: u64) -> bool {
+        self.delivered_max.store(max, Relaxed);
+        self.delivered.load(Relaxed) < max
+    }
+
+    /// It does not count among those of the session any more. Called once, when it is taken out of the table.
+    fn close(&self) {
+        self.ended.store(true, Relaxed);
+        self.of_session.fetch_sub(1, Relaxed);
     }
 }
 
@@ -32,11 +142,28 @@ pub(crate) struct Subscriber {
     pub(crate) subscription: Arc<Subscription>,
 }
 
-/// A session has one subscription to a pattern, so under one pattern the session tells subscribers apart.
+/// A native session has one subscription to a pattern, a NATS session one to a pattern and a sid: so much tells subscribers apart under one
+/// pattern.
 impl PartialEq for Subscriber {
     fn eq(&self, other: &Self) -> bool {
-        self.outbox.session() == other.outbox.session()
+        self.outbox.session() == other.outbox.session() && self.subscription.sid() == other.subscription.sid()
     }
 }
 
 impl Eq for Subscriber {}
+
+impl Hash for Subscriber {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.outbox.session().hash(state);
+        self.subscription.sid().hash(state);
+    }
+}
+
+impl Subscriber {
+    /// It is no longer in the table.
+    pub(super) fn closed(&self) {
+        if let Some(delivery) = &self.subscription.nats {
+            delivery.close();
+        }
+    }
+}

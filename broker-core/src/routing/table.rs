@@ -64,21 +64,36 @@ impl RoutingTable {
         self.tree.len()
     }
 
+    /// Calls `visit` with every subscription and the number of its session.
+    pub(crate) fn for_each(&self, mut visit: impl FnMut(u64, &Subscription)) {
+        self.tree
+            .iter()
+            .for_each(|(_, subscriber)| visit(subscriber.outbox.session(), &subscriber.subscription));
+    }
+
     /// Puts a subscription into effect, in place of the session's earlier one to the same pattern.
     pub(crate) fn insert(&mut self, outbox: Arc<Outbox>, subscription: Arc<Subscription>) {
         let pattern = subscription.pattern.clone();
         let subscriber = Subscriber { outbox, subscription };
-        self.tree.remove(&pattern, &subscriber);
+        if let Some(earlier) = self.tree.remove(&pattern, &subscriber) {
+            earlier.closed();
+        }
         self.tree.insert(&pattern, subscriber);
         self.changed(&pattern);
     }
 
-    /// Ends a subscription.
-    pub(crate) fn remove(&mut self, outbox: &Arc<Outbox>, subscription: &Arc<Subscription>) {
+    /// Ends a subscription. False if it had ended before.
+    pub(crate) fn remove(&mut self, outbox: &Arc<Outbox>, subscription: &Arc<Subscription>) -> bool {
         let subscriber = Subscriber { outbox: Arc::clone(outbox), subscription: Arc::clone(subscription) };
-        if self.tree.remove(&subscription.pattern, &subscriber).is_some() {
-            self.changed(&subscription.pattern);
+        let Some(removed) = self.tree.remove(&subscription.pattern, &subscriber) else { return false };
+        if !Arc::ptr_eq(&removed.subscription, subscription) {
+            // Another one has come in its place.
+            self.tree.insert(&subscription.pattern, removed);
+            return false;
         }
+        removed.closed();
+        self.changed(&subscription.pattern);
+        true
     }
 
     fn changed(&mut self, pattern: &Pattern) {
@@ -90,10 +105,23 @@ impl RoutingTable {
         lock(&self.shared).clear();
     }
 
-    /// The targets of a topic, and the steps that they took: the whole question, which caches answer nearly always.
-    pub(crate) fn route(&self, topic: &str, scratch: &mut Scratch) -> (Arc<Targets>, u64) {
+    /// The targets of a topic, without those of the session `except`, and the steps that they took: the whole question, which caches answer
+    /// nearly always.
+    pub(crate) fn route(
+        &self,
+        topic: &str,
+        except: Option<u64>,
+        scratch: &mut Scratch,
+    ) -> (Arc<Targets>, u64) {
+        // What is no subject of NATS, because it holds the separator of its lines, does not go to its clients.
+        let is_subject = !topic.contains(' ');
         let mut matched: Vec<&Subscriber> = Vec::new();
-        let steps = self.tree.matches(topic, scratch, |subscriber| matched.push(subscriber));
+        let steps = self.tree.matches(topic, scratch, |subscriber| {
+            let is_heard = except != Some(subscriber.outbox.session());
+            if is_heard && (is_subject || subscriber.subscription.nats.is_none()) {
+                matched.push(subscriber);
+            }
+        });
         matched.sort_by_key(|subscriber| subscriber.outbox.session());
         let key: TargetsKey = matched
             .iter()

@@ -1,12 +1,14 @@
-//! The outboxes that the messages of a topic go to.
+//! The outboxes that the messages of a topic go to, in the form in which they go there.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::{Subscriber, Subscription};
+use super::{Group, Subscriber, Subscription};
 use crate::outbox::Outbox;
 
-/// One session that a message goes to, once, whichever of its patterns match.
-#[derive(Debug)]
+/// One place that a message goes to, once: a session of the native protocol, whichever of its patterns match, or a subscription of a
+/// NATS session.
+#[derive(Debug, Clone)]
 pub(crate) struct Target {
     pub(crate) outbox: Arc<Outbox>,
     /// The one that the message counts for.
@@ -21,28 +23,122 @@ pub(crate) struct Targets {
     pub(crate) plain: Box<[Target]>,
     /// Those that get `[topic, value, meta]`.
     pub(crate) with_meta: Box<[Target]>,
+    /// Subscriptions of NATS clients, together where they get the same bytes.
+    pub(crate) nats: Box<[NatsTargets]>,
+    /// Of each, one member gets a message.
+    pub(crate) groups: Box<[Group]>,
+    /// Members of all groups.
+    pub(crate) members: usize,
+    /// Places that a message goes to.
+    len: usize,
+}
+
+/// Those with the same sid and the same opinion of headers.
+#[derive(Debug)]
+pub(crate) struct NatsTargets {
+    pub(crate) sid: Box<str>,
+    pub(crate) headers: bool,
+    pub(crate) targets: Box<[Target]>,
 }
 
 impl Targets {
-    /// From the subscribers that match, a session's several ones together.
+    /// From the subscribers that match, those of a session together.
     pub(crate) fn new(matched: &[&Subscriber]) -> Self {
-        let (mut plain, mut with_meta) = (Vec::new(), Vec::new());
-        for of_session in matched.chunk_by(|one, other| one == other) {
-            let Some(first) = of_session.first() else { continue };
-            let target =
-                Target { outbox: Arc::clone(&first.outbox), subscription: Arc::clone(&first.subscription) };
-            let meta = of_session.iter().any(|subscriber| subscriber.subscription.meta);
-            if meta { with_meta.push(target) } else { plain.push(target) }
-        }
-        Targets { plain: plain.into(), with_meta: with_meta.into() }
+        let mut sorted = Sorted::default();
+        let of_one_session =
+            |one: &&Subscriber, other: &&Subscriber| one.outbox.session() == other.outbox.session();
+        matched.chunk_by(of_one_session).for_each(|of_session| sorted.add(of_session));
+        sorted.targets()
     }
 
-    /// How many sessions there are.
+    /// How many sessions and NATS subscriptions there are, and one for each group.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.plain.len() + self.with_meta.len()
+        self.len
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.len == 0
+    }
+
+    /// Whether all get `[topic, value]`.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.len == self.plain.len()
+    }
+}
+
+/// Subscribers on their way to their places.
+#[derive(Default)]
+struct Sorted<'s> {
+    plain: Vec<Target>,
+    with_meta: Vec<Target>,
+    nats: Vec<(&'s str, bool, Vec<Target>)>,
+    /// Where in `nats` those of a sid are.
+    sids: HashMap<(&'s str, bool), usize>,
+    groups: Vec<Vec<&'s Subscriber>>,
+    /// Where in `groups` those of a name are.
+    names: HashMap<&'s str, usize>,
+}
+
+impl<'s> Sorted<'s> {
+    /// All those of a session.
+    fn add(&mut self, of_session: &[&'s Subscriber]) {
+        let mut native: Option<(Target, bool)> = None;
+        for &subscriber in of_session {
+            let Subscriber { outbox, subscription } = subscriber;
+            if let Some(group) = subscription.group() {
+                let place = *self.names.entry(group).or_insert(self.groups.len());
+                match self.groups.get_mut(place) {
+                    Some(members) => members.push(subscriber),
+                    None => self.groups.push(vec![subscriber]),
+                }
+                continue;
+            }
+            let target = Target { outbox: Arc::clone(outbox), subscription: Arc::clone(subscription) };
+            match (&subscription.nats, &mut native) {
+                (None, Some((_, meta))) => *meta |= subscription.meta,
+                (None, None) => native = Some((target, subscription.meta)),
+                (Some(delivery), _) => {
+                    let place =
+                        *self.sids.entry((&delivery.sid, delivery.headers)).or_insert(self.nats.len());
+                    match self.nats.get_mut(place) {
+                        Some((.., targets)) => targets.push(target),
+                        None => self.nats.push((&delivery.sid, delivery.headers, vec![target])),
+                    }
+                }
+            }
+        }
+        match native {
+            Some((target, true)) => self.with_meta.push(target),
+            Some((target, false)) => self.plain.push(target),
+            None => {}
+        }
+    }
+
+    fn targets(self) -> Targets {
+        let Sorted { plain, with_meta, nats, groups, .. } = self;
+        let mut have_it: HashSet<u64> = HashSet::new();
+        if !groups.is_empty() {
+            have_it.extend(plain.iter().chain(&with_meta).map(|target| target.outbox.session()));
+        }
+        let mut members = 0;
+        let groups: Box<[Group]> = groups
+            .into_iter()
+            .map(|of_group| {
+                let group = Group::new(members, &of_group, &have_it);
+                members += group.len();
+                group
+            })
+            .collect();
+        let in_nats: usize = nats.iter().map(|(.., targets)| targets.len()).sum();
+        let len = plain.len() + with_meta.len() + in_nats + groups.len();
+        let nats = nats.into_iter().map(|(sid, headers, targets)| NatsTargets {
+            sid: sid.into(),
+            headers,
+            targets: targets.into(),
+        });
+        let nats = nats.collect();
+        Targets { plain: plain.into(), with_meta: with_meta.into(), nats, groups, members, len }
     }
 }

@@ -1,5 +1,6 @@
 //! One topic.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
@@ -7,8 +8,10 @@ use bytes::Bytes;
 use glob_tree::Scratch;
 
 use crate::message::{MetaParts, Now};
-use crate::routing::{RoutingTable, Stamp, Targets};
+use crate::publisher::{Message, Source, TextScratch};
+use crate::routing::{RoutingTable, Stamp, Subscription, Targets};
 use crate::sync::lock;
+use crate::wire::native::encode;
 
 /// The stamp of a topic that is no longer known.
 pub(crate) const GONE: u64 = u64::MAX;
@@ -82,6 +85,10 @@ pub(crate) enum Pair<'a> {
     Copied(&'a [u8]),
     /// In a buffer of its own.
     Shared(&'a Bytes),
+    /// Only the content of its value, a bin, somewhere else.
+    Content(&'a [u8]),
+    /// The same in a buffer of its own.
+    SharedContent(&'a Bytes),
 }
 
 /// `[topic, value]` as it is kept.
@@ -91,6 +98,8 @@ enum Stored {
     Own(Vec<u8>),
     /// Large: shared with the outboxes that it still waits in.
     Shared(Bytes),
+    /// Large, and only the content of its value, a bin: a part of a frame of another protocol, shared likewise.
+    Content(Bytes),
 }
 
 /// What is shown of a topic.
@@ -149,16 +158,26 @@ impl Topic {
         self.touched.load(Relaxed)
     }
 
-    /// The targets, from the last time if nothing changed since, and the steps that the index took for them.
-    pub(crate) fn route(&self, table: &RoutingTable, scratch: &mut Scratch) -> (Stamp, Arc<Targets>, u64) {
+    /// The targets without those of the session `except`, from the last time if nothing changed since, and the steps that the index took for
+    /// them.
+    pub(crate) fn route(
+        &self,
+        table: &RoutingTable,
+        except: Option<u64>,
+        scratch: &mut Scratch,
+    ) -> (Stamp, Arc<Targets>, u64) {
         let stamp = Stamp { wild: table.wild(), exact: self.exact() };
+        if except.is_some() {
+            let (targets, steps) = table.route(&self.name, except, scratch);
+            return (stamp, targets, steps);
+        }
         let mut state = lock(&self.state);
         if let Some((of, targets)) = &state.route
             && *of == stamp
         {
             return (stamp, Arc::clone(targets), 0);
         }
-        let (targets, steps) = table.route(&self.name, scratch);
+        let (targets, steps) = table.route(&self.name, None, scratch);
         state.route = (targets.len() <= CACHED_TARGETS_MAX).then(|| (stamp, Arc::clone(&targets)));
         (stamp, targets, steps)
     }
@@ -175,7 +194,7 @@ impl Topic {
         state.last_bytes = news.last_bytes;
         state.time_unix_ms = news.now.unix_ms;
         if let Some(retained) = &news.retained {
-            state.retain(retained);
+            state.retain(&self.name, retained);
             state.changes = news.changes;
         }
         Some((before, state.retained_bytes()))
@@ -192,23 +211,34 @@ impl Topic {
         bytes
     }
 
-    /// Appends the retained message as a frame, if there is one that was published before the table's change `before`.
-    pub(crate) fn retained_frame(&self, before: u64, with_meta: bool, out: &mut Vec<u8>) -> bool {
+    /// Appends the retained message as a frame of the subscription's, if there is one that was published before the table's change
+    /// `before`.
+    pub(crate) fn retained_frame(&self, before: u64, subscription: &Subscription, out: &mut Vec<u8>) -> bool {
         let state = lock(&self.state);
-        if state.pair.bytes().is_empty() || state.changes >= before {
+        if state.changes >= before {
             return false;
         }
-        if with_meta {
-            let kept = state.meta.as_deref();
-            let parts = MetaParts {
-                reply: kept.and_then(|kept| kept.reply.as_deref()),
-                headers: kept.and_then(|kept| kept.headers.as_deref()),
-                key: kept.and_then(|kept| kept.key.as_deref()),
-            };
-            let value = state.value();
+        let pair = state.pair.pair(&self.name);
+        if pair.is_empty() {
+            return false;
+        }
+        let kept = state.meta.as_deref();
+        let parts = MetaParts {
+            reply: kept.and_then(|kept| kept.reply.as_deref()),
+            headers: kept.and_then(|kept| kept.headers.as_deref()),
+            key: kept.and_then(|kept| kept.key.as_deref()),
+        };
+        let value = state.value_in(&pair);
+        if let Some(delivery) = &subscription.nats {
+            // A subscription that has just begun has no bound.
+            delivery.claim(1);
+            let topic = self.name.as_bytes();
+            let message = Message { topic, pair: &pair, value, meta: Some(parts), retain: true };
+            message.text(&mut TextScratch::default()).message(topic, delivery, out);
+        } else if subscription.meta {
             parts.message(out, &self.name, value, state.time_unix_ms, true);
         } else {
-            out.extend_from_slice(state.pair.bytes());
+            out.extend_from_slice(&pair);
         }
         true
     }
@@ -221,14 +251,15 @@ impl Topic {
 
     pub(crate) fn info(&self, value_bytes_max: usize) -> TopicInfo {
         let state = lock(&self.state);
-        let value = state.value();
+        let is_wanted = (1..=value_bytes_max).contains(&state.value_bytes);
+        let value = is_wanted.then(|| state.value_in(&state.pair.pair(&self.name)).to_vec());
         TopicInfo {
             topic: self.name.to_string(),
             messages: state.messages,
             bytes: state.bytes,
             size: state.last_bytes,
             time_unix_ms: state.time_unix_ms,
-            value: (!value.is_empty() && value.len() <= value_bytes_max).then(|| value.to_vec()),
+            value: value.filter(|value| !value.is_empty()),
         }
     }
 }
@@ -245,13 +276,13 @@ impl State {
         self.pair.capacity() + self.meta.as_ref().map_or(0, |meta| meta.bytes())
     }
 
-    fn value(&self) -> &[u8] {
-        let pair = self.pair.bytes();
+    /// The value of the retained message, whose pair this is.
+    fn value_in<'p>(&self, pair: &'p [u8]) -> &'p [u8] {
         pair.get(pair.len().saturating_sub(self.value_bytes)..).unwrap_or_default()
     }
 
-    fn retain(&mut self, retained: &Retained<'_>) {
-        self.pair.replace(retained.pair);
+    fn retain(&mut self, name: &str, retained: &Retained<'_>) {
+        self.pair.replace(name, retained.pair);
         self.value_bytes = retained.value_bytes;
         self.meta = retained.meta.filter(|meta| !meta.is_empty()).map(|meta| {
             Box::new(KeptMeta {
@@ -264,31 +295,51 @@ impl State {
 }
 
 impl Stored {
-    fn bytes(&self) -> &[u8] {
+    /// `[topic, value]`, made where it is not kept.
+    fn pair(&self, name: &str) -> Cow<'_, [u8]> {
         match self {
-            Stored::Own(bytes) => bytes,
-            Stored::Shared(bytes) => bytes,
+            Stored::Own(bytes) => Cow::Borrowed(bytes),
+            Stored::Shared(bytes) => Cow::Borrowed(bytes),
+            Stored::Content(content) => {
+                let mut pair = Vec::with_capacity(name.len() + content.len() + encode::BIN_MESSAGE_OVERHEAD);
+                encode::bin_message(&mut pair, name, content);
+                Cow::Owned(pair)
+            }
         }
     }
 
     fn capacity(&self) -> usize {
         match self {
             Stored::Own(bytes) => bytes.capacity(),
-            Stored::Shared(bytes) => bytes.len(),
+            Stored::Shared(bytes) | Stored::Content(bytes) => bytes.len(),
         }
     }
 
-    fn replace(&mut self, pair: Pair<'_>) {
-        match (self, pair) {
-            (stored, Pair::Shared(bytes)) => *stored = Stored::Shared(bytes.clone()),
-            // The same buffer again, unless it is too small or far too large.
-            (Stored::Own(own), Pair::Copied(bytes))
-                if own.capacity() >= bytes.len() && own.capacity() / 4 <= bytes.len().max(64) =>
-            {
-                own.clear();
-                own.extend_from_slice(bytes);
+    fn replace(&mut self, name: &str, pair: Pair<'_>) {
+        *self = match pair {
+            Pair::Shared(bytes) => Stored::Shared(bytes.clone()),
+            Pair::SharedContent(bytes) => Stored::Content(bytes.clone()),
+            Pair::Copied(bytes) => {
+                let mut buffer = self.take_buffer(bytes.len());
+                buffer.extend_from_slice(bytes);
+                Stored::Own(buffer)
             }
-            (stored, Pair::Copied(bytes)) => *stored = Stored::Own(bytes.to_vec()),
+            Pair::Content(content) => {
+                let mut buffer = self.take_buffer(name.len() + content.len() + encode::BIN_MESSAGE_OVERHEAD);
+                encode::bin_message(&mut buffer, name, content);
+                Stored::Own(buffer)
+            }
+        };
+    }
+
+    /// An empty buffer for so many bytes: its own, unless that is too small or far too large.
+    fn take_buffer(&mut self, bytes: usize) -> Vec<u8> {
+        match std::mem::take(self) {
+            Stored::Own(mut own) if own.capacity() >= bytes && own.capacity() / 4 <= bytes.max(64) => {
+                own.clear();
+                own
+            }
+            _ => Vec::with_capacity(bytes),
         }
     }
 }

@@ -19,6 +19,9 @@ pub use error::WireError;
 pub use event::{Event, Hello, MessageRef, Meta, Welcome};
 pub use skip::{FrameScanner, value_end};
 
+pub(crate) use read::Reader;
+pub(crate) use skip::{Kind, head};
+
 /// The version of the protocol that `Hello` asks for and `Welcome` confirms.
 pub const VERSION: u32 = 1;
 

@@ -65,7 +65,7 @@ impl Client {
     /// One that says `Hello`, and has read the answer.
     pub fn introduced(broker: &Arc<Broker>) -> Self {
         let mut client = Client::connect(broker);
-        client.send(|out| encode::hello(out, &Hello { version: 1, name: None }));
+        client.send(|out| encode::hello(out, &Hello { version: 1, ..Hello::default() }));
         assert_eq!(client.handle(usize::MAX), 1);
         assert_eq!(client.receive().len(), 1, "a Welcome");
         client
@@ -106,7 +106,7 @@ impl Client {
                     self.end();
                     return done;
                 }
-                Next::Read { .. } | Next::Room => return done,
+                Next::Read { .. } | Next::Room | Next::Auth => return done,
             }
         }
     }

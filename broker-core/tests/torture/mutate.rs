@@ -6,8 +6,9 @@ use fastrand::Rng;
 /// Bytes of the longest input: enough for every header, short enough to be quick.
 const BYTES_MAX: usize = 2048;
 
-/// Markers and lengths at which a MessagePack decoder has to decide something, and characters of patterns.
-const TOKENS: [&[u8]; 31] = [
+/// Markers and lengths at which a MessagePack decoder has to decide something, characters of patterns, and words of
+/// NATS.
+const TOKENS: [&[u8]; 38] = [
     b"\x80",
     b"\x81",
     b"\x8f",
@@ -39,6 +40,13 @@ const TOKENS: [&[u8]; 31] = [
     b"[!a-z]",
     b"*",
     b"\n",
+    b"\r\n",
+    b" ",
+    b"PUB a 2\r\n",
+    b"HPUB a 12 14\r\nNATS/1.0\r\n\r\n",
+    b"SUB a 1\r\n",
+    b"99999999999999999999",
+    b"PING\r\n",
 ];
 
 /// Makes one input after another.

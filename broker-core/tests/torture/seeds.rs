@@ -51,10 +51,21 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
     let mut seeds: Vec<Vec<u8>> = match target {
         "patterns" => PATTERNS.iter().map(|lines| lines.as_bytes().to_vec()).collect(),
         "topics" => TOPICS.iter().map(|name| name.to_vec()).collect(),
+        "nats" => nats_frames(),
         _ => golden_frames(target),
     };
     seeds.extend(MORE_FRAMES.iter().filter(|(of, _)| *of == target).map(|(_, frame)| frame.to_vec()));
     seeds
+}
+
+fn nats_frames() -> Vec<Vec<u8>> {
+    let vectors: Json =
+        serde_json::from_str(include_str!("../vectors/nats-frames.json")).expect("the vectors are JSON");
+    let frames = ["client", "bad", "server"]
+        .iter()
+        .flat_map(|group| vectors[group].as_array().expect("a list of frames"));
+    let frame = |vector: &Json| vector["frame"].as_str().expect("a frame as text").as_bytes().to_vec();
+    frames.map(frame).collect()
 }
 
 fn golden_frames(target: &str) -> Vec<Vec<u8>> {

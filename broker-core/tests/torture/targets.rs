@@ -9,12 +9,17 @@ use broker_core::wire::native::{
     WireError, WireLimits, encode, value_end,
 };
 
+#[path = "nats.rs"]
+mod nats_stream;
+
+pub use nats_stream::nats;
+
 /// One parser and what is to be held against it.
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also that of its corpus.
-pub const TARGETS: [(&str, Target); 4] =
-    [("commands", commands), ("events", events), ("patterns", patterns), ("topics", topics)];
+pub const TARGETS: [(&str, Target); 5] =
+    [("commands", commands), ("events", events), ("nats", nats), ("patterns", patterns), ("topics", topics)];
 
 /// Small limits, so that short inputs meet them, and the usual ones.
 const LIMITS: [WireLimits; 3] = [

@@ -10,13 +10,20 @@ use super::error::Problem;
 /// Longest name that the domain name system allows, in bytes.
 const HOST_BYTES_MAX: usize = 253;
 
+/// What stands behind an address that need not be free.
+const IF_FREE: &str = " if free";
+
 /// Where a listener listens, or that it does not.
 ///
-/// Written `127.0.0.1:36912`, `localhost:36912`, `[::1]:36912`, `36912` (on 127.0.0.1), or `off`. Port 0 lets the system choose.
+/// Written `127.0.0.1:36912`, `localhost:36912`, `[::1]:36912`, `36912` (on 127.0.0.1), or `off`. Port 0 lets the system choose. With ` if free` behind
+/// it, a port that somebody else has is no error.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Listen {
     /// At this address.
     At(ListenAddress),
+    /// At this address, or nowhere if the port is in use.
+    IfFree(ListenAddress),
     /// Nowhere.
     Off,
 }
@@ -47,6 +54,7 @@ impl fmt::Display for Listen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Listen::At(address) => address.fmt(f),
+            Listen::IfFree(address) => write!(f, "{address}{IF_FREE}"),
             Listen::Off => f.write_str("off"),
         }
     }
@@ -68,6 +76,12 @@ impl FromStr for Listen {
     fn from_str(text: &str) -> Result<Self, Problem> {
         if text == "off" {
             return Ok(Listen::Off);
+        }
+        if let Some(address) = text.strip_suffix(IF_FREE) {
+            return match address.parse()? {
+                Listen::At(address) => Ok(Listen::IfFree(address)),
+                Listen::IfFree(_) | Listen::Off => Err(invalid(text)),
+            };
         }
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Ok(Listen::At(ListenAddress::loopback(parse_port(text)?)));
@@ -167,6 +181,7 @@ mod tests {
         check("[fe80::1%eth0]:1", Ok("[fe80::1%eth0]:1"));
         check("localhost:36912", Ok("localhost:36912"));
         check("my-host.example.org.:65535", Ok("my-host.example.org.:65535"));
+        check("4222 if free", Ok("127.0.0.1:4222 if free"));
     }
 
     #[test]
@@ -179,6 +194,8 @@ mod tests {
         };
         refused("", "");
         refused("of", "off");
+        refused("off if free", "");
+        refused("1 if free if free", "");
         refused("OFF", "off");
         refused("127.0.0.1", "127.0.0.1:36912");
         refused("localhost", "localhost:36912");

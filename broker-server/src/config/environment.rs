@@ -104,6 +104,7 @@ mod tests {
         unknown("BROKER_CONNECTIONS_MAX", "BROKER_LIMITS_CONNECTIONS_MAX");
         unknown("BROKER_OUTBOX_BYTEZ_MAX", "BROKER_OUTBOX_BYTES_MAX");
         unknown("BROKER_PORT", "BROKER_LISTEN");
+        unknown("BROKER_NATS_LISTEN", "BROKER_NATS");
         unknown("BROKER_CONFG", "BROKER_CONFIG");
         unknown("BROKER_ADDRESS", "BROKER_LISTEN");
         unknown("BROKER_COLOUR", "");

@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Place, Problem};
 use super::layers::{Given, Layer};
+use super::secret::Users;
 use super::{SETTINGS, Setting, suggest};
 
 /// More than this is not a configuration; a wrong path (a device, a log) must not fill the memory.
@@ -108,14 +109,21 @@ impl Reader<'_> {
                 // Longer than any integer type: the setting says how large it may be.
                 Err(_) => number.to_string(),
             },
+            DeValue::Table(users) if setting.is_table() => match users_of(users) {
+                Ok(text) => text,
+                Err(problem) => return self.fail(setting, place, problem),
+            },
             other => {
                 let problem = Problem::WrongType { expected: setting.expected(), found: type_name(other) };
-                self.layer.failed.push(setting.key);
-                self.layer.errors.push(ConfigError { place, setting: Some(setting.key), problem });
-                return;
+                return self.fail(setting, place, problem);
             }
         };
         self.layer.given.push(Given { setting, text, place });
+    }
+
+    fn fail(&mut self, setting: &'static Setting, place: Place, problem: Problem) {
+        self.layer.failed.push(setting.key);
+        self.layer.errors.push(ConfigError { place, setting: Some(setting.key), problem });
     }
 
     fn place(&self, offset: Option<usize>) -> Place {
@@ -123,6 +131,19 @@ impl Reader<'_> {
         let line = before.map(|before| before.split(|byte| *byte == b'\n').count());
         Place::File { path: self.path.to_owned(), line }
     }
+}
+
+/// A table of names and passwords, as the text that the environment and the flags take.
+fn users_of(table: &DeTable<'_>) -> Result<String, Problem> {
+    let mut users = Users::default();
+    for (name, password) in table {
+        let DeValue::String(password) = password.get_ref() else {
+            let found = type_name(password.get_ref());
+            return Err(Problem::WrongType { expected: "a password or its hash", found });
+        };
+        users.add(name.get_ref(), password)?;
+    }
+    Ok(if users.is_empty() { "off".to_owned() } else { users.text() })
 }
 
 /// How to write the setting that was meant, seen from `section`.
@@ -188,6 +209,18 @@ mod tests {
         check(
             "[limits.depth]",
             &["broker.toml:1: unknown setting 'depth' in [limits]; did you mean 'depth_max'?"],
+        );
+        check("[auth.users]\nalice = 'a'\nbob = 'b'", &[]);
+        check("[auth]\nusers = 'alice:a bob:b'", &[]);
+        check(
+            "[auth.users]\nalice = 1",
+            &["broker.toml:1: auth.users: expected a password or its hash, found an integer"],
+        );
+        check(
+            "auth.users.alice = 'two words'",
+            &[
+                "broker.toml:1: auth.users: expected a token or password without white space, found something else",
+            ],
         );
         check("listen = false", &["broker.toml:1: listen: expected a string or a port, found a boolean"]);
         check(

@@ -8,7 +8,6 @@ use std::path::PathBuf;
 
 use super::error::{ConfigError, ConfigErrors, Place, Problem};
 use super::{Config, Setting, environment, file, rules};
-use crate::args::Args;
 
 /// Where each value of a [`Config`] comes from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -56,28 +55,33 @@ impl Layer {
     }
 }
 
-/// The configuration that all layers make together.
+/// The configuration that all layers make together, over `base`. `file` is the flag that names the configuration file, and what it names.
 pub(super) fn resolve(
-    args: &Args,
+    base: Config,
+    file: Option<(&'static str, PathBuf)>,
     variables: impl Iterator<Item = (String, String)>,
+    given: impl Iterator<Item = (String, &'static Setting, String)>,
 ) -> Result<(Config, Sources), ConfigErrors> {
     let variables: BTreeMap<String, String> = variables.collect();
-    let mut stack = Stack::default();
-    match config_file(args, &variables) {
+    let mut stack = Stack { config: base, ..Stack::default() };
+    match config_file(file, &variables) {
         Ok(Some(path)) => stack.put(file::read(&path)),
         Ok(None) => {}
         Err(place) => stack.errors.push(ConfigError { place, setting: None, problem: Problem::Empty }),
     }
     stack.put(environment::read(&variables));
-    stack.put(flags(args));
+    stack.put(flags(given));
     stack.finish()
 }
 
-/// The file to read, if any: `--config` before `BROKER_CONFIG`. An error is where an empty name was given.
-fn config_file(args: &Args, variables: &BTreeMap<String, String>) -> Result<Option<PathBuf>, Place> {
-    match (&args.config, variables.get(environment::CONFIG)) {
-        (Some(path), _) if path.as_os_str().is_empty() => Err(Place::Flag("--config".to_owned())),
-        (Some(path), _) => Ok(Some(path.clone())),
+/// The file to read, if any: the flag before `BROKER_CONFIG`. An error is where an empty name was given.
+fn config_file(
+    named: Option<(&'static str, PathBuf)>,
+    variables: &BTreeMap<String, String>,
+) -> Result<Option<PathBuf>, Place> {
+    match (named, variables.get(environment::CONFIG)) {
+        (Some((flag, path)), _) if path.as_os_str().is_empty() => Err(Place::Flag(flag.to_owned())),
+        (Some((_, path)), _) => Ok(Some(path)),
         (None, Some(path)) if path.is_empty() => Err(Place::Environment(environment::CONFIG.to_owned())),
         (None, Some(path)) => Ok(Some(PathBuf::from(path))),
         (None, None) => Ok(None),
@@ -85,9 +89,9 @@ fn config_file(args: &Args, variables: &BTreeMap<String, String>) -> Result<Opti
 }
 
 /// Flags have no order among them, so no setting may be given by two.
-fn flags(args: &Args) -> Layer {
+fn flags(given: impl Iterator<Item = (String, &'static Setting, String)>) -> Layer {
     let mut layer = Layer::default();
-    for (flag, setting, text) in args.given() {
+    for (flag, setting, text) in given {
         let place = Place::Flag(flag);
         match layer.given.iter().find(|before| before.setting.key == setting.key) {
             Some(before) => {

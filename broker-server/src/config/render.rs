@@ -4,7 +4,7 @@ use super::error::source_name;
 use super::settings::Kind;
 use super::{Config, SETTINGS, Setting, Sources};
 
-/// The configuration as a file that gives the same again, with the origin of each value behind it.
+/// The configuration as a file that gives the same again but for passwords and tokens that are not hashes, with the origin of each value behind it.
 ///
 /// # Examples
 ///
@@ -16,10 +16,8 @@ use super::{Config, SETTINGS, Setting, Sources};
 /// assert!(text.contains("# default"));
 /// ```
 pub fn effective_toml(config: &Config, sources: &Sources) -> String {
-    let lines: Vec<(&Setting, String)> = SETTINGS
-        .iter()
-        .map(|setting| (setting, format!("{} = {}", setting.name(), setting.toml(config))))
-        .collect();
+    let lines: Vec<(&Setting, String)> =
+        SETTINGS.iter().map(|setting| (setting, line(setting, config))).collect();
     let width = lines.iter().map(|(_, line)| line.chars().count()).max().unwrap_or(0);
     let mut text = String::new();
     let mut section = None;
@@ -33,6 +31,14 @@ pub fn effective_toml(config: &Config, sources: &Sources) -> String {
         text.extend([format!("{line:width$}  # {source}\n")]);
     }
     text
+}
+
+/// A setting as it stands in the file. A secret is told to be there, and not shown.
+fn line(setting: &Setting, config: &Config) -> String {
+    if setting.is_secret(config) {
+        return format!("# {} is set, and not shown", setting.name());
+    }
+    format!("{} = {}", setting.name(), setting.toml(config))
 }
 
 /// The table of `docs/configuration.md`.

@@ -13,6 +13,7 @@ pub(super) struct Broken {
 /// Pairs of settings of which the first must not be larger than the second, and why.
 const AT_MOST: &[(&str, &str, &str)] = &[
     ("limits.frame_bytes_max", "outbox.bytes_max", "the largest frame would not fit into an outbox"),
+    ("nats.payload_bytes_max", "nats.outbox_bytes_max", "the largest message would not fit into an outbox"),
     ("limits.topic_bytes_max", "limits.frame_bytes_max", "the longest topic would not fit into a frame"),
     ("limits.pattern_bytes_max", "limits.frame_bytes_max", "the longest pattern would not fit into a frame"),
 ];
@@ -37,10 +38,11 @@ pub(super) fn validate(config: &Config) -> Vec<ConfigError> {
 /// The rules that are broken by a configuration whose values are each in range.
 pub(super) fn loaded(config: &Config, sources: &Sources) -> Vec<Broken> {
     let mut broken = too_large(config, sources);
-    if config.listen == Listen::Off {
-        let place = sources.of("listen").cloned().unwrap_or(Place::Field("listen"));
+    if config.listen == Listen::Off && config.nats.listen == Listen::Off {
+        let place = sources.of("listen").or(sources.of("nats.listen")).cloned();
+        let place = place.unwrap_or(Place::Field("listen"));
         let error = ConfigError { place, setting: Some("listen"), problem: Problem::NothingListens };
-        broken.push(Broken { keys: vec!["listen"], error });
+        broken.push(Broken { keys: vec!["listen", "nats.listen"], error });
     }
     broken
 }

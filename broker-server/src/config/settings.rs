@@ -1,17 +1,16 @@
-//! The table of settings: each one's key, flag, kind, range and meaning, and the field of [`Config`] that it is.
+//! The table of settings: each one's key, flag, kind, range and meaning, and the field of [`Config`](super::Config) that it is.
 //!
 //! Adding a setting is adding a field to `Config`, its default, and a row here (and regenerating the table in `docs/configuration.md`,
 //! which a test asks for).
 
+mod kind;
+
 use std::time::Duration;
 
-use tracing_subscriber::filter::Directive;
-
-use super::error::Problem;
-use super::quantity::{
-    Range, parse_bytes, parse_count, parse_duration, show_bytes, show_duration, show_grouped,
-};
-use super::{Config, Listen, LogFormat, suggest};
+use self::kind::Field;
+pub(super) use self::kind::Kind;
+use super::LogFormat;
+use super::quantity::Range;
 
 /// One thing that can be set.
 #[derive(Debug)]
@@ -24,30 +23,6 @@ pub(crate) struct Setting {
     pub(crate) meaning: &'static str,
     /// Its type, range and field.
     pub(super) kind: Kind,
-}
-
-/// Type and range of a setting, and its field.
-#[derive(Debug)]
-pub(super) enum Kind {
-    /// An address or `off`.
-    Listen(Field<Listen>),
-    /// A number of things.
-    Count { field: Field<usize>, range: Range<u64> },
-    /// A number of bytes.
-    Bytes { field: Field<usize>, range: Range<u64> },
-    /// A time, in whole milliseconds.
-    Time { field: Field<Duration>, range: Range<Duration> },
-    /// One of a few names.
-    Word { names: &'static [&'static str], get: fn(&Config) -> &'static str, set: fn(&mut Config, &str) },
-    /// Directives in the syntax of `RUST_LOG`.
-    Filter(Field<String>),
-}
-
-/// A field of [`Config`].
-#[derive(Debug)]
-pub(super) struct Field<T> {
-    get: fn(&Config) -> &T,
-    set: fn(&mut Config, T),
 }
 
 /// The field of a setting, by its path.
@@ -97,6 +72,90 @@ pub(crate) static SETTINGS: &[Setting] = &[
         flag: Some("workers"),
         meaning: "worker threads",
         kind: count!(workers, 1, 1_024, Some("one for each core")),
+    },
+    Setting {
+        key: "nats.listen",
+        flag: Some("nats"),
+        meaning: "where the NATS protocol is spoken",
+        kind: Kind::Listen(field!(nats.listen)),
+    },
+    Setting {
+        key: "nats.server_name",
+        flag: None,
+        meaning: "what the server calls itself towards NATS clients",
+        kind: Kind::Name(field!(nats.server_name)),
+    },
+    Setting {
+        key: "nats.payload_bytes_max",
+        flag: None,
+        meaning: "size of one message published by a NATS client; at most nats.outbox_bytes_max",
+        kind: bytes!(nats.payload_bytes_max, 1, 64 << 20, None),
+    },
+    Setting {
+        key: "nats.control_line_bytes_max",
+        flag: None,
+        meaning: "length of one line of the NATS protocol",
+        kind: bytes!(nats.control_line_bytes_max, 64, 1 << 20, None),
+    },
+    Setting {
+        key: "nats.ping_interval",
+        flag: None,
+        meaning: "how often a silent NATS client is asked for a sign of life",
+        kind: time!(nats.ping_interval, 10, 24 * HOUR, Some("never")),
+    },
+    Setting {
+        key: "nats.pings_out_max",
+        flag: None,
+        meaning: "how many such questions may go unanswered before the client is closed",
+        kind: count!(nats.pings_out_max, 1, 100, None),
+    },
+    Setting {
+        key: "nats.outbox_bytes_max",
+        flag: None,
+        meaning: "how much may wait to be written to one NATS client",
+        kind: bytes!(nats.outbox_bytes_max, 64, 16 << 30, None),
+    },
+    Setting {
+        key: "nats.outbox_policy",
+        flag: None,
+        meaning: "what happens at that bound: disconnect the client, or skip what waits",
+        kind: Kind::Word {
+            names: &["disconnect", "skip"],
+            get: |config| config.nats.outbox_policy.name(),
+            set: |config, name| {
+                if let Ok(policy) = name.parse() {
+                    config.nats.outbox_policy = policy;
+                }
+            },
+        },
+    },
+    Setting {
+        key: "nats.retained",
+        flag: None,
+        meaning: "whether a NATS subscription gets the retained messages of its topics first",
+        kind: Kind::Word {
+            names: &["off", "on"],
+            get: |config| if config.nats.retained { "on" } else { "off" },
+            set: |config, name| config.nats.retained = name == "on",
+        },
+    },
+    Setting {
+        key: "monitor.listen",
+        flag: Some("monitor"),
+        meaning: "where /varz, /connz, /subsz and /healthz are served over HTTP",
+        kind: Kind::Listen(field!(monitor.listen)),
+    },
+    Setting {
+        key: "auth.token",
+        flag: None,
+        meaning: "what a client must know to connect",
+        kind: Kind::Token(field!(auth.token)),
+    },
+    Setting {
+        key: "auth.users",
+        flag: None,
+        meaning: "who may connect, and with which password",
+        kind: Kind::Users(field!(auth.users)),
     },
     Setting {
         key: "limits.connections_max",
@@ -153,6 +212,12 @@ pub(crate) static SETTINGS: &[Setting] = &[
         kind: time!(limits.idle_timeout, 10, 24 * HOUR, Some("never")),
     },
     Setting {
+        key: "limits.auth_timeout",
+        flag: None,
+        meaning: "how long a client may take to say who it is, where it must",
+        kind: time!(limits.auth_timeout, 10, HOUR, None),
+    },
+    Setting {
         key: "outbox.bytes_max",
         flag: Some("outbox-bytes-max"),
         meaning: "how much may wait to be written to one session",
@@ -191,6 +256,18 @@ pub(crate) static SETTINGS: &[Setting] = &[
         kind: time!(shutdown.drain_timeout, 1, HOUR, Some("not at all")),
     },
     Setting {
+        key: "shutdown.lame_duck_grace",
+        flag: None,
+        meaning: "how long a lame duck waits before it closes the first session",
+        kind: time!(shutdown.lame_duck_grace, 1, HOUR, Some("not at all")),
+    },
+    Setting {
+        key: "shutdown.lame_duck_duration",
+        flag: None,
+        meaning: "how long a lame duck then takes to close them all, one after another",
+        kind: time!(shutdown.lame_duck_duration, 1, 24 * HOUR, Some("at once")),
+    },
+    Setting {
         key: "metrics.interval",
         flag: None,
         meaning: "time between two publications of the metrics; clients expect one second",
@@ -215,164 +292,3 @@ pub(crate) static SETTINGS: &[Setting] = &[
         kind: Kind::Filter(field!(log.level)),
     },
 ];
-
-impl Setting {
-    /// The setting with this key.
-    pub(crate) fn find(key: &str) -> Option<&'static Setting> {
-        SETTINGS.iter().find(|setting| setting.key == key)
-    }
-
-    /// The section of the file, if it stands in one.
-    pub(super) fn section(&self) -> Option<&'static str> {
-        self.key.split_once('.').map(|(section, _)| section)
-    }
-
-    /// The name within its section.
-    pub(super) fn name(&self) -> &'static str {
-        self.key.split_once('.').map_or(self.key, |(_, name)| name)
-    }
-
-    /// The environment variable.
-    pub(crate) fn variable(&self) -> String {
-        format!("BROKER_{}", self.key.replace('.', "_").to_ascii_uppercase())
-    }
-
-    /// Reads `text` into its field.
-    pub(crate) fn apply(&self, config: &mut Config, text: &str) -> Result<(), Problem> {
-        if text.trim().is_empty() {
-            return Err(Problem::Empty);
-        }
-        match &self.kind {
-            Kind::Listen(field) => (field.set)(config, text.parse()?),
-            Kind::Count { field, range } => {
-                (field.set)(config, narrow(parse_count(text, range)?, |number| number.to_string())?);
-            }
-            Kind::Bytes { field, range } => {
-                (field.set)(config, narrow(parse_bytes(text, range)?, show_bytes)?);
-            }
-            Kind::Time { field, range } => (field.set)(config, parse_duration(text, range)?),
-            Kind::Word { names, set, .. } if names.contains(&text) => set(config, text),
-            Kind::Word { names, .. } => {
-                let suggestion = suggest::closest(&text.to_ascii_lowercase(), names.iter().copied());
-                let suggestion = suggestion.map(|name| format!("'{name}'"));
-                return Err(Problem::Invalid {
-                    text: text.to_owned(),
-                    expected: names.join(" or "),
-                    suggestion,
-                });
-            }
-            Kind::Filter(field) => {
-                check_filter(text)?;
-                (field.set)(config, text.to_owned());
-            }
-        }
-        Ok(())
-    }
-
-    /// Its value as `apply` reads it.
-    pub(crate) fn text(&self, config: &Config) -> String {
-        match &self.kind {
-            Kind::Listen(field) => (field.get)(config).to_string(),
-            Kind::Count { field, .. } => (field.get)(config).to_string(),
-            Kind::Bytes { field, .. } => show_bytes(widen(*(field.get)(config))),
-            Kind::Time { field, .. } => show_duration(*(field.get)(config)),
-            Kind::Word { get, .. } => get(config).to_owned(),
-            Kind::Filter(field) => (field.get)(config).clone(),
-        }
-    }
-
-    /// Whether its value in `config` is in range, for a field that a program set.
-    pub(super) fn check(&self, config: &Config) -> Result<(), Problem> {
-        match &self.kind {
-            Kind::Count { field, range } => range.check(&widen(*(field.get)(config)), u64::to_string),
-            Kind::Bytes { field, range } => {
-                range.check(&widen(*(field.get)(config)), |bytes| show_bytes(*bytes))
-            }
-            Kind::Time { field, range } => range.check((field.get)(config), |time| show_duration(*time)),
-            Kind::Filter(field) => check_filter((field.get)(config)),
-            // A name is a type of its own. An address is text, and a program can write anything into it.
-            Kind::Listen(field) => (field.get)(config).to_string().parse::<Listen>().map(drop),
-            Kind::Word { .. } => Ok(()),
-        }
-    }
-
-    /// Its value as a number, where it is a count or a size.
-    pub(super) fn amount(&self, config: &Config) -> Option<u64> {
-        match &self.kind {
-            Kind::Count { field, .. } | Kind::Bytes { field, .. } => Some(widen(*(field.get)(config))),
-            _ => None,
-        }
-    }
-
-    /// What belongs into the file.
-    pub(super) fn expected(&self) -> &'static str {
-        match self.kind {
-            Kind::Listen(_) => "a string or a port",
-            Kind::Count { .. } => "an integer",
-            Kind::Bytes { .. } => "an integer or a string such as \"8 MiB\"",
-            Kind::Time { .. } => "a string such as \"30s\"",
-            Kind::Word { .. } | Kind::Filter(_) => "a string",
-        }
-    }
-
-    /// Type and range for people.
-    pub(crate) fn range(&self) -> String {
-        match &self.kind {
-            Kind::Listen(_) => "address, port or `off`".to_owned(),
-            Kind::Count { range, .. } => range.show(|number| show_grouped(*number), "0"),
-            Kind::Bytes { range, .. } => range.show(|bytes| show_bytes(*bytes), "0"),
-            Kind::Time { range, .. } => range.show(|time| show_duration(*time), "0 or `off`"),
-            Kind::Word { names, .. } => {
-                names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ")
-            }
-            Kind::Filter(_) => "as in `RUST_LOG`".to_owned(),
-        }
-    }
-
-    /// What stands for the value in `--help`.
-    pub(crate) fn value_name(&self) -> &'static str {
-        match self.kind {
-            Kind::Listen(_) => "ADDR|off",
-            Kind::Count { .. } => "N",
-            Kind::Bytes { .. } => "SIZE",
-            Kind::Time { .. } => "TIME",
-            Kind::Word { .. } => "NAME",
-            Kind::Filter(_) => "FILTER",
-        }
-    }
-}
-
-/// Sizes of the table may be more than this machine can address.
-fn narrow(number: u64, show: impl Fn(u64) -> String) -> Result<usize, Problem> {
-    usize::try_from(number)
-        .map_err(|_| Problem::TooLarge { value: show(number), max: show(widen(usize::MAX)) })
-}
-
-fn widen(number: usize) -> u64 {
-    u64::try_from(number).unwrap_or(u64::MAX)
-}
-
-/// A word that is nearly a level would be taken for the name of a module, and nothing would be logged: refuse it.
-fn check_filter(text: &str) -> Result<(), Problem> {
-    let levels = ["error", "warn", "info", "debug", "trace", "off"];
-    let invalid = |part: &str, suggestion: Option<&str>| Problem::Invalid {
-        text: part.to_owned(),
-        expected: "a log filter such as info or warn,broker_server=debug".to_owned(),
-        suggestion: suggestion.map(|level| format!("'{level}'")),
-    };
-    for part in text.split(',').map(str::trim) {
-        if part.is_empty() || part.parse::<Directive>().is_err() {
-            return Err(invalid(part, None));
-        }
-        let word = part.to_ascii_lowercase();
-        let near = |level: &&str| {
-            (1..=1).contains(&strsim::osa_distance(&word, level)) || word == "warning" && *level == "warn"
-        };
-        if let Some(level) = levels.iter().find(|level| near(level))
-            && !levels.contains(&word.as_str())
-        {
-            return Err(invalid(part, Some(level)));
-        }
-    }
-    Ok(())
-}

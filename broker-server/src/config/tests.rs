@@ -33,6 +33,9 @@ impl Input<'_> {
     }
 }
 
+/// Of "pass", by bcrypt. A hash can be printed, and so be read back.
+const HASH: &str = "$2a$04$lYW.Svt/4qlCNk0pEMCx0u24h0Hf9RWEkIg8gdFpMlsqKTYI0sDXC";
+
 /// A value that is not the default, as it is written and as it reads back.
 fn sample(setting: &Setting) -> String {
     let default = Config::default();
@@ -45,6 +48,9 @@ fn sample(setting: &Setting) -> String {
         Kind::Time { .. } => "700ms".to_owned(),
         Kind::Word { names, .. } => (*names.last().unwrap()).to_owned(),
         Kind::Filter(_) => "warn,broker_server=trace".to_owned(),
+        Kind::Name(_) => "cellar".to_owned(),
+        Kind::Token(_) => HASH.to_owned(),
+        Kind::Users(_) => format!("alice:{HASH} bob:{HASH}"),
     }
 }
 
@@ -124,6 +130,20 @@ fn the_printed_configuration_gives_the_same_again() {
 }
 
 #[test]
+fn a_secret_is_not_printed() {
+    let environment = [("BROKER_AUTH_TOKEN", "hunter42"), ("BROKER_AUTH_USERS", "alice:hunter42")];
+    let (config, sources) = Input { environment: &environment, ..Input::default() }.load().unwrap();
+    let text = effective_toml(&config, &sources);
+    assert!(!text.contains("hunter42"), "{text}");
+    for name in ["token", "users"] {
+        let line =
+            text.lines().find(|line| line.starts_with(&format!("# {name} is set, and not shown "))).unwrap();
+        assert!(line.ends_with(&format!("# BROKER_AUTH_{}", name.to_ascii_uppercase())), "{line}");
+    }
+    assert!(!format!("{config:?}").contains("hunter42"));
+}
+
+#[test]
 fn flags_over_environment_over_file() {
     #[track_caller]
     fn check(input: Input<'_>, key: &str, expected: &str) {
@@ -160,13 +180,16 @@ fn check_refused(input: Input<'_>, expected: &[&str]) {
 #[test]
 fn contradictions() {
     let input = Input::default();
-    check_refused(Input { flags: &["--listen", "off"], ..input }, &["--listen: nothing would listen"]);
     check_refused(
-        Input { environment: &[("BROKER_LISTEN", "off")], ..input },
+        Input { flags: &["--listen", "off", "--nats", "off"], ..input },
+        &["--listen: nothing would listen"],
+    );
+    check_refused(
+        Input { environment: &[("BROKER_LISTEN", "off"), ("BROKER_NATS", "off")], ..input },
         &["BROKER_LISTEN: nothing would listen"],
     );
     check_refused(
-        Input { file: "\nlisten = 'off'", ..input },
+        Input { file: "\nlisten = 'off'\nnats.listen = 'off'", ..input },
         &["broker.toml:2: listen: nothing would listen"],
     );
     check_refused(
@@ -216,6 +239,23 @@ fn contradictions() {
 }
 
 #[test]
+fn contradictions_about_nats() {
+    let input = Input::default();
+    check_refused(
+        Input {
+            flags: &["--set", "nats.payload_bytes_max=2MiB", "--set", "nats.outbox_bytes_max=1MiB"],
+            ..input
+        },
+        &[
+            "--set nats.payload_bytes_max: nats.payload_bytes_max (2 MiB) is over nats.outbox_bytes_max (1 MiB, --set nats.outbox_bytes_max): \
+           the largest message would not fit into an outbox",
+        ],
+    );
+    let one = Input { flags: &["--listen", "off"], ..input };
+    assert_eq!(one.load().unwrap().0.listen, Listen::Off);
+}
+
+#[test]
 fn all_errors_at_once() {
     check_refused(
         Input {
@@ -226,7 +266,7 @@ fn all_errors_at_once() {
                 ("RUST_LOG", "inof"),
                 ("BROKER_LOG_FORMAT", "xml"),
             ],
-            flags: &["--listen", "off"],
+            flags: &["--listen", "off", "--nats", "off"],
         },
         &[
             "broker.toml:1: workers: 'many' is not a whole number",
@@ -331,8 +371,9 @@ fn docs() -> String {
 #[test]
 fn the_docs_have_the_table() {
     let docs = docs();
+    let (_, settings) = docs.split_once("## All settings\n").unwrap();
     let table: String =
-        docs.lines().filter(|line| line.starts_with('|')).fold(String::new(), |mut table, line| {
+        settings.lines().filter(|line| line.starts_with('|')).fold(String::new(), |mut table, line| {
             writeln!(table, "{line}").unwrap();
             table
         });

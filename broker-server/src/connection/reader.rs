@@ -5,22 +5,27 @@ use std::io;
 use std::pin::pin;
 use std::task::Poll;
 
+use broker_core::Next;
 use broker_core::reason::CloseReason;
-use broker_core::{Next, Session};
 use tokio::io::AsyncReadExt;
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::task::coop::unconstrained;
+use tracing::{Level, enabled, trace};
 
 use super::Shared;
 use super::buffer::ReadBuffer;
+use super::client::Client;
 use super::link::SocketLink;
 
 /// Reads in one turn: about a millisecond of work.
 const READS_PER_TURN: u32 = 8;
 
+/// Bytes of a read that are shown in a trace.
+const TRACED_BYTES: usize = 256;
+
 /// Reads and handles until the session ends. Returns why, where the outbox does not say it already.
-pub(super) async fn run(
-    session: &mut Session,
+pub(super) async fn run<C: Client>(
+    session: &mut C,
     mut half: OwnedReadHalf,
     link: &SocketLink,
     shared: &Shared,
@@ -37,7 +42,10 @@ pub(super) async fn run(
         match next {
             Next::Read { needed } => match read(&mut half, &mut buffer, needed, shared).await {
                 Ok(0) => return end_of_stream(&buffer),
-                Ok(_) => session.info().heard(shared.clock.now()),
+                Ok(_) => {
+                    session.info().heard(shared.clock.now());
+                    trace_input(session, &buffer);
+                }
                 Err(error) => return CloseReason::Transport(error.to_string()),
             },
             Next::Turn => tokio::task::yield_now().await,
@@ -45,12 +53,42 @@ pub(super) async fn run(
                 buffer.park(&shared.pool);
                 link.roomy().await;
             }
+            Next::Auth => authenticate(session, shared).await,
             Next::End => return CloseReason::Disconnected,
         }
         let progress = session.handle(shared.clock.now(), buffer.unhandled());
         buffer.consume(progress.consumed);
         next = progress.next;
     }
+}
+
+/// Finds out whether the client may be here. A wrong answer ends the session, when it is handled next.
+async fn authenticate<C: Client>(session: &mut C, shared: &Shared) {
+    let Some(credentials) = session.credentials().cloned() else { return };
+    let admitted = shared.gate.admits(credentials).await;
+    if admitted.is_none() {
+        session.outbox().end(CloseReason::AuthTimeout);
+    }
+    session.authenticated(admitted.unwrap_or(false));
+}
+
+/// Shows what a client sent, to whoever asked for every detail.
+fn trace_input<C: Client>(session: &C, buffer: &ReadBuffer) {
+    if enabled!(Level::TRACE) {
+        let info = session.info();
+        trace!("{} - cid:{} - <<- [{}]", info.address, info.id, shown(buffer.unhandled()));
+    }
+}
+
+/// The beginning of what was read, as text; nothing from a CONNECT on, which holds a password.
+fn shown(input: &[u8]) -> String {
+    const CONNECT: &[u8] = b"CONNECT";
+    let begins = |window: &[u8]| window.eq_ignore_ascii_case(CONNECT);
+    let end = match input.windows(CONNECT.len()).take(TRACED_BYTES).position(begins) {
+        Some(at) => at + CONNECT.len(),
+        None => input.len().min(TRACED_BYTES),
+    };
+    input.get(..end).unwrap_or_default().escape_ascii().to_string()
 }
 
 /// Reads as much as there is and the buffer takes. While nothing is there, no buffer is held.
@@ -85,5 +123,17 @@ fn end_of_stream(buffer: &ReadBuffer) -> CloseReason {
     match buffer.unhandled().len() {
         0 => CloseReason::Disconnected,
         bytes => CloseReason::CutOff { bytes },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_shows_no_password() {
+        assert_eq!(shown(b"PING\r\nconnect {\"pass\":\"x\"}\r\n"), r"PING\r\nconnect");
+        assert_eq!(shown(b"PUB a 1\r\n\xff\r\n"), r"PUB a 1\r\n\xff\r\n");
+        assert_eq!(shown(&[b'x'; 300]).len(), TRACED_BYTES);
     }
 }

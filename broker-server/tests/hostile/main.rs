@@ -11,6 +11,7 @@ mod churn;
 mod garbage;
 mod half_frames;
 mod headers;
+mod nats;
 mod never_reads;
 mod patterns;
 mod slow_bytes;

@@ -25,15 +25,18 @@ static TURN: Mutex<()> = Mutex::const_new(());
 pub(crate) struct Victim {
     pub(crate) server: Server,
     pub(crate) address: SocketAddr,
+    /// Where it speaks NATS.
+    pub(crate) nats: SocketAddr,
     _turn: MutexGuard<'static, ()>,
 }
 
 impl Victim {
     pub(crate) async fn start(limits: Limits) -> Victim {
         let turn = TURN.lock().await;
-        let server = Server::builder().listen("127.0.0.1:0").limits(limits).start().await.unwrap();
-        let address = server.local_addr().unwrap();
-        Victim { server, address, _turn: turn }
+        let builder = Server::builder().listen("127.0.0.1:0").nats("127.0.0.1:0").limits(limits);
+        let server = builder.start().await.unwrap();
+        let (address, nats) = (server.local_addr().unwrap(), server.nats_addr().unwrap());
+        Victim { server, address, nats, _turn: turn }
     }
 
     /// As [`Victim::start`], for a test that bounds the memory: in a process of its own, because what earlier tests gave back would hide what
@@ -108,7 +111,7 @@ impl Peer {
     /// One that has said `Hello` and read the `Welcome`.
     pub(crate) async fn introduced(address: SocketAddr) -> Peer {
         let mut peer = Peer::connect(address).await;
-        peer.send(|out| encode::hello(out, &Hello { version: 1, name: None })).await;
+        peer.send(|out| encode::hello(out, &Hello { version: 1, ..Hello::default() })).await;
         let welcome = peer.frame().await.expect("an answer");
         assert!(matches!(Event::parse(&welcome), Ok(Event::Welcome(_))), "{welcome:x?}");
         peer

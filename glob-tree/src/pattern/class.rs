@@ -37,6 +37,12 @@ impl Class {
         class
     }
 
+    /// Those that are left without an ASCII character.
+    pub(crate) fn without(mut self, character: u8) -> Self {
+        self.ascii &= !1_u128.unbounded_shl(character.into());
+        self
+    }
+
     /// One bit for each ASCII character.
     pub(crate) fn ascii(&self) -> u128 {
         self.ascii

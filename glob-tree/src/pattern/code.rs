@@ -2,7 +2,7 @@
 //!
 //! Owns the layout, and the rules that make different writings of one meaning the same path in the tree: characters in a row are
 //! one literal, a class of one character is that character, a class of all is `?`, and a run of `*` and `?` has its `?` first and
-//! then one `*`. So in a branch a star is never followed by a star or by `?`.
+//! then one `*`. So in a branch a star is never followed by a star or by `?`; nor by a run, which it contains.
 //!
 //! A *branch* has no alternatives. A *template* has them between `OPEN`, `COMMA` and `CLOSE`, and is not in normal form: what
 //! stands on both sides of a bracket comes together only when a branch is written out.
@@ -11,6 +11,10 @@ use std::sync::Arc;
 
 use super::class::Class;
 
+/// Any run of characters of a set, of all but the separator; the number of the set follows.
+pub(crate) const RUN: u8 = 0xf5;
+/// Any number of whole directories, each with its separator; the number of the set of all but the separator follows.
+pub(crate) const DIRECTORIES: u8 = 0xf6;
 /// Any one character.
 pub(crate) const ANY: u8 = 0xf8;
 /// Any run of characters.
@@ -28,7 +32,7 @@ pub(crate) const COMMA: u8 = 0xfe;
 /// `}` of a template.
 pub(crate) const CLOSE: u8 = 0xff;
 /// The lowest opcode.
-const OPCODES: u8 = ANY;
+pub(crate) const OPCODES: u8 = RUN;
 
 /// A number behind an opcode takes this many bytes.
 pub(crate) const NUMBER_BYTES: usize = 4;
@@ -62,6 +66,8 @@ pub(crate) enum Element<'p> {
     Literal(&'p [u8]),
     Any,
     Class(&'p Arc<Class>),
+    Run(&'p Arc<Class>),
+    Directories(&'p Arc<Class>),
     Star,
     Token,
     Tail,
@@ -76,7 +82,15 @@ impl<'p> Branch<'p> {
             STAR => (1, Element::Star),
             TOKEN => (1, Element::Token),
             TAIL => (1, Element::Tail),
-            CLASS => (1 + NUMBER_BYTES, Element::Class(self.classes.get(number(self.bytes, 1))?)),
+            CLASS | RUN | DIRECTORIES => {
+                let class = self.classes.get(number(self.bytes, 1))?;
+                let element = match first {
+                    CLASS => Element::Class(class),
+                    RUN => Element::Run(class),
+                    _ => Element::Directories(class),
+                };
+                (1 + NUMBER_BYTES, element)
+            }
             _ => {
                 let length = literal_length(self.bytes);
                 (length, Element::Literal(self.bytes.get(..length)?))
@@ -84,6 +98,12 @@ impl<'p> Branch<'p> {
         };
         self.bytes = self.bytes.get(length..).unwrap_or_default();
         Some(element)
+    }
+
+    /// The literal of a branch that is a star and one literal.
+    pub(crate) fn suffix(&self) -> Option<&'p [u8]> {
+        let (&STAR, literal) = self.bytes.split_first()? else { return None };
+        (!literal.is_empty() && literal_length(literal) == literal.len()).then_some(literal)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -119,24 +139,35 @@ pub(crate) fn set_number(bytes: &mut [u8], at: usize, number: usize) {
 /// Writes a branch in normal form, behind what is in `bytes`.
 pub(crate) struct Builder<'b> {
     bytes: &'b mut Vec<u8>,
-    /// A star that was read and not yet written, because `?` may follow and goes before it.
-    star: bool,
+    /// What was read and not yet written, because what follows may go before it or into it.
+    pending: Option<Pending>,
+}
+
+#[derive(Clone, Copy)]
+enum Pending {
+    Star,
+    /// With the number of its class.
+    Run(usize),
+    Directories(usize),
 }
 
 impl<'b> Builder<'b> {
     pub(crate) fn new(bytes: &'b mut Vec<u8>) -> Self {
-        Self { bytes, star: false }
+        Self { bytes, pending: None }
     }
 
     /// Characters, whole ones or the bytes of one after another.
     pub(crate) fn literal(&mut self, literal: &[u8]) {
         if !literal.is_empty() {
-            self.end_star();
+            self.flush();
             self.bytes.extend_from_slice(literal);
         }
     }
 
     pub(crate) fn any(&mut self) {
+        if !matches!(self.pending, Some(Pending::Star)) {
+            self.flush();
+        }
         self.bytes.push(ANY);
     }
 
@@ -147,14 +178,32 @@ impl<'b> Builder<'b> {
         } else if class.is_all() {
             self.any();
         } else {
-            self.end_star();
-            self.bytes.push(CLASS);
-            push_number(self.bytes, number);
+            self.flush();
+            self.numbered(CLASS, number);
         }
     }
 
     pub(crate) fn star(&mut self) {
-        self.star = true;
+        if let Some(Pending::Directories(_)) = self.pending {
+            self.flush();
+        }
+        self.pending = Some(Pending::Star);
+    }
+
+    /// A run of the class with this number. A pattern has only one such class.
+    pub(crate) fn run(&mut self, class: usize) {
+        if !matches!(self.pending, Some(Pending::Star | Pending::Run(_))) {
+            self.flush();
+            self.pending = Some(Pending::Run(class));
+        }
+    }
+
+    /// Directories between characters that are not in the class with this number.
+    pub(crate) fn directories(&mut self, class: usize) {
+        if !matches!(self.pending, Some(Pending::Directories(_))) {
+            self.flush();
+            self.pending = Some(Pending::Directories(class));
+        }
     }
 
     pub(crate) fn token(&mut self) {
@@ -166,13 +215,21 @@ impl<'b> Builder<'b> {
     }
 
     pub(crate) fn finish(mut self) {
-        self.end_star();
+        self.flush();
     }
 
-    fn end_star(&mut self) {
-        if std::mem::take(&mut self.star) {
-            self.bytes.push(STAR);
+    fn flush(&mut self) {
+        match self.pending.take() {
+            None => {}
+            Some(Pending::Star) => self.bytes.push(STAR),
+            Some(Pending::Run(class)) => self.numbered(RUN, class),
+            Some(Pending::Directories(class)) => self.numbered(DIRECTORIES, class),
         }
+    }
+
+    fn numbered(&mut self, opcode: u8, number: usize) {
+        self.bytes.push(opcode);
+        push_number(self.bytes, number);
     }
 }
 

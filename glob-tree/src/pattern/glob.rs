@@ -1,4 +1,4 @@
-//! The glob dialect: from text to code.
+//! The dialects glob and path: from text to code.
 //!
 //! Owns its grammar, in two passes: `scan` reads the text into a template and counts the combinations of alternatives, and
 //! their bytes, while it reads (numbers, checked at each bracket, before anything is multiplied out); `expand` writes one
@@ -10,13 +10,17 @@ mod scan;
 use super::Body;
 use super::code::Code;
 use crate::error::{PatternError, PatternErrorKind};
-use crate::pattern::{EXPANSION_FACTOR, PatternLimits};
+use crate::pattern::{EXPANSION_FACTOR, PatternLimits, Separator};
 
 pub(super) use self::expand::expand;
 
-/// Parses a glob whose length has been checked.
-pub(super) fn parse(text: &str, limits: &PatternLimits) -> Result<Body, PatternError> {
-    let scan::Scanned { code, written_out } = scan::scan(text, limits)?;
+/// Parses a glob, or with a separator a path, whose length has been checked.
+pub(super) fn parse(
+    text: &str,
+    separator: Option<Separator>,
+    limits: &PatternLimits,
+) -> Result<Body, PatternError> {
+    let scan::Scanned { code, runs, written_out } = scan::scan(text, separator, limits)?;
     if super::code::literal_length(&code.bytes) == code.bytes.len() {
         let literal = String::from_utf8_lossy(&code.bytes);
         return Ok(if literal == text { Body::Itself } else { Body::Literal(literal.into()) });
@@ -25,7 +29,7 @@ pub(super) fn parse(text: &str, limits: &PatternLimits) -> Result<Body, PatternE
     if written_out.bytes > bytes_max {
         return Err(PatternError::new(PatternErrorKind::TooLongWrittenOut { bytes_max }, 0));
     }
-    if written_out.combinations > 1 {
+    if written_out.combinations > 1 || runs {
         return Ok(Body::Template(code, written_out.combinations));
     }
     let mut bytes = Vec::new();

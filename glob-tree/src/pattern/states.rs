@@ -6,7 +6,8 @@
 use smallvec::SmallVec;
 
 use super::code::{
-    ANY, Branch, CLASS, CLOSE, COMMA, GROUP_BYTES, NUMBER_BYTES, OPEN, STAR, literal_length, number,
+    ANY, Branch, CLASS, CLOSE, COMMA, DIRECTORIES, GROUP_BYTES, NUMBER_BYTES, OPEN, RUN, STAR,
+    literal_length, number,
 };
 
 /// States that are alive at once, and words of a set of all places, for which no memory is asked for. (Templates of the default
@@ -14,6 +15,9 @@ use super::code::{
 const STATES: usize = 64;
 const WORDS: usize = 64;
 const WORD_BITS: usize = u64::BITS as usize;
+/// Marks a state that is inside a directory, where nothing but the separator leads on. (Its bit among the places that were seen is
+/// that of the opcode's first operand byte, which is no place of its own.)
+const INSIDE: usize = 1 << (usize::BITS - 1);
 
 /// Whether one of the template's combinations matches the whole of `text`. At most (length of the text) × (length of the template) steps.
 pub(super) fn matches(template: Branch<'_>, text: &str) -> bool {
@@ -37,7 +41,9 @@ pub(super) fn matches(template: Branch<'_>, text: &str) -> bool {
         states.alive.clear();
         states.seen.fill(0);
         for &at in &before {
-            if let Some(next) = step(template, at, found) {
+            if at & INSIDE != 0 {
+                states.go_on_inside(template, at & !INSIDE, found);
+            } else if let Some(next) = step(template, at, found) {
                 states.add(next);
             }
         }
@@ -53,6 +59,10 @@ fn step(template: Branch<'_>, at: usize, found: char) -> Option<usize> {
     match *template.bytes.get(at)? {
         ANY => Some(at + 1),
         STAR => Some(at),
+        RUN => {
+            let class = template.classes.get(number(template.bytes, at + 1))?;
+            class.contains(found).then_some(at)
+        }
         CLASS => {
             let class = template.classes.get(number(template.bytes, at + 1))?;
             class.contains(found).then_some(at + 1 + NUMBER_BYTES)
@@ -79,12 +89,9 @@ impl States<'_> {
     fn add(&mut self, at: usize) {
         self.pending.push(at);
         while let Some(at) = self.pending.pop() {
-            let Some(word) = self.seen.get_mut(at / WORD_BITS) else { continue };
-            let bit = 1 << (at % WORD_BITS);
-            if *word & bit != 0 {
+            if !self.see(at) {
                 continue;
             }
-            *word |= bit;
             match self.code.get(at) {
                 Some(&OPEN) => {
                     self.pending.push(at + GROUP_BYTES);
@@ -100,9 +107,37 @@ impl States<'_> {
                     self.alive.push(at);
                     self.pending.push(at + 1);
                 }
+                Some(&RUN) => {
+                    self.alive.push(at);
+                    self.pending.push(at + 1 + NUMBER_BYTES);
+                }
+                Some(&DIRECTORIES) => {
+                    self.stay_inside(at);
+                    self.pending.push(at + 1 + NUMBER_BYTES);
+                }
                 _ => self.alive.push(at),
             }
         }
+    }
+
+    fn go_on_inside(&mut self, template: Branch<'_>, at: usize, found: char) {
+        let class = template.classes.get(number(template.bytes, at + 1));
+        if class.is_some_and(|class| class.contains(found)) { self.stay_inside(at) } else { self.add(at) }
+    }
+
+    fn stay_inside(&mut self, at: usize) {
+        if self.see(at + 1) {
+            self.alive.push(at | INSIDE);
+        }
+    }
+
+    /// Puts a place among those that were seen. Whether it was not.
+    fn see(&mut self, at: usize) -> bool {
+        let Some(word) = self.seen.get_mut(at / WORD_BITS) else { return false };
+        let bit = 1 << (at % WORD_BITS);
+        let new = *word & bit == 0;
+        *word |= bit;
+        new
     }
 
     fn has(&self, at: usize) -> bool {

@@ -1,139 +1,285 @@
 //! What goes on from a node with many ways on, or with classes.
 //!
-//! Owns a table that refuses a byte no child begins with by one bit.
+//! Owns three sizes: some ways in one cache line, many behind a bit for each byte, classes one after another. Invariant: ways are in
+//! `some` if there are at most [`SOME`], else all in `more`; `more` is there only for more than those, or for classes.
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
-use super::node::Link;
+use super::node::{FEW, Link};
+use super::table::{self, NO_KEY, Table};
 use crate::pattern::class::Class;
-use crate::pattern::code::{ANY, STAR, TOKEN};
+use crate::pattern::code::OPCODES;
 
-/// A key that no way has: neither a byte of a text nor the opcode of a step.
-pub(super) const KEYS_END: u8 = 0xff;
+/// As many ways on as fill one cache line together with the pointer to more: enough for the ten digits.
+const SOME: usize = 10;
 
-/// The ways on.
-#[derive(Debug, Default)]
+/// The ways on of a node that has no room for them.
+#[derive(Clone, Debug, Default)]
+#[repr(align(64))]
 pub(super) struct Children {
-    pub(super) literals: Literals,
-    pub(super) any: Link,
-    pub(super) star: Link,
-    pub(super) token: Link,
-    /// Sorted by class.
-    pub(super) classes: Vec<ClassChild>,
+    some: Table<SOME>,
+    more: Option<Box<More>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Default)]
+struct More {
+    literals: Literals,
+    /// Those over elements. There are no more of them than this.
+    elements: Table<FEW>,
+    /// Sorted by class.
+    classes: Vec<ClassChild>,
+}
+
+#[derive(Clone, Debug)]
 pub(super) struct ClassChild {
     /// The class's ASCII part, here so that most tests need no other memory.
     pub(super) ascii: u128,
     pub(super) class: Arc<Class>,
     pub(super) node: u32,
+    /// Of all but [`Kind::One`]: its place in the scratch, where it is kept how far the way has been followed.
+    pub(super) mark: Link,
+    pub(super) kind: Kind,
+}
+
+/// What a way over a class takes of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// One character of the class.
+    One,
+    /// Any run of them.
+    Run,
+    /// Any number of such runs, each with the character behind it, which is not in the class.
+    Directories,
+}
+
+impl ClassChild {
+    fn cmp(&self, kind: Kind, class: &Class) -> std::cmp::Ordering {
+        self.kind.cmp(&kind).then_with(|| (*self.class).cmp(class))
+    }
+
+    /// The one character that is not in the class of a path.
+    pub(super) fn separator(&self) -> u8 {
+        u8::try_from((!self.ascii).trailing_zeros()).unwrap_or(u8::MAX)
+    }
 }
 
 impl Children {
-    /// Whether the way with this key is over bytes.
-    pub(super) fn is_literal(key: u8) -> bool {
-        key < ANY
+    #[inline]
+    pub(super) fn get(&self, key: u8) -> Option<u32> {
+        if self.some.is_empty() { self.more.as_ref()?.get(key) } else { self.some.get(key) }
     }
 
-    pub(super) fn get(&self, key: u8) -> Link {
-        match key {
-            ANY => self.any,
-            STAR => self.star,
-            TOKEN => self.token,
-            byte => self.literals.get(byte).map_or(Link::NONE, Link::to),
+    /// The ways over elements but classes.
+    #[inline]
+    pub(super) fn elements(&self) -> impl Iterator<Item = (u8, u32)> {
+        let some = self.some.ways().take_while(|way| way.0 >= OPCODES);
+        some.chain(self.more.iter().flat_map(|more| more.elements.ways()))
+    }
+
+    #[inline]
+    pub(super) fn classes(&self) -> &[ClassChild] {
+        self.more.as_ref().map_or(&[], |more| &more.classes)
+    }
+
+    /// Adds the bytes that children begin with.
+    pub(super) fn add_to(&self, bytes: &mut ByteSet) {
+        self.some.ways().filter(|way| way.0 < OPCODES).for_each(|way| bytes.insert(way.0));
+        if let Some(more) = &self.more {
+            bytes.0.iter_mut().zip(&more.literals.bytes.0).for_each(|(word, more)| *word |= more);
         }
     }
 
-    pub(super) fn set(&mut self, key: u8, child: Link) {
-        match key {
-            ANY => self.any = child,
-            STAR => self.star = child,
-            TOKEN => self.token = child,
-            byte => self.literals.set(byte, child),
+    pub(super) fn set(&mut self, key: u8, node: u32) {
+        if let Some(more) = self.more.as_mut().filter(|more| more.has_keys()) {
+            more.set(key, Link::to(node));
+        } else if !self.some.set(key, node) {
+            let more = self.more.get_or_insert_default();
+            for (key, node) in std::mem::take(&mut self.some).ways() {
+                more.set(key, Link::to(node));
+            }
+            more.set(key, Link::to(node));
+        }
+    }
+
+    pub(super) fn remove(&mut self, key: u8) {
+        let Some(more) = self.more.as_mut().filter(|more| more.has_keys()) else {
+            self.some.remove(key);
+            return;
+        };
+        more.set(key, Link::NONE);
+        if more.key_count() <= SOME {
+            for (key, node) in more.take_keys() {
+                self.some.set(key, node);
+            }
+            self.shrink();
         }
     }
 
     pub(super) fn key_count(&self) -> usize {
-        let others = [self.any, self.star, self.token].iter().filter(|link| link.get().is_some()).count();
-        self.literals.nodes.len() + others
+        self.some.len() + self.more.as_ref().map_or(0, |more| more.key_count())
     }
 
-    pub(super) fn has_keys(&self) -> bool {
+    /// Takes all ways out but the classes. There are not more than `SOME`.
+    pub(super) fn take_keys(&mut self) -> Table<SOME> {
+        std::mem::take(&mut self.some)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.some.is_empty() && self.more.is_none()
+    }
+
+    fn shrink(&mut self) {
+        if self.more.as_ref().is_some_and(|more| !more.has_keys() && more.classes.is_empty()) {
+            self.more = None;
+        }
+    }
+
+    pub(super) fn get_class(&self, kind: Kind, class: &Class) -> Option<u32> {
+        let classes = self.classes();
+        let at = classes.binary_search_by(|child| child.cmp(kind, class)).ok()?;
+        classes.get(at).map(|child| child.node)
+    }
+
+    pub(super) fn set_class(&mut self, kind: Kind, class: &Arc<Class>, node: u32, mark: Link) {
+        let classes = &mut self.more.get_or_insert_default().classes;
+        if let Err(at) = classes.binary_search_by(|child| child.cmp(kind, class)) {
+            let class = Arc::clone(class);
+            classes.insert(at, ClassChild { ascii: class.ascii(), class, node, mark, kind });
+        }
+    }
+
+    /// Returns its mark.
+    pub(super) fn remove_class(&mut self, kind: Kind, class: &Class) -> Link {
+        let Some(more) = &mut self.more else { return Link::NONE };
+        let Ok(at) = more.classes.binary_search_by(|child| child.cmp(kind, class)) else { return Link::NONE };
+        let removed = more.classes.remove(at);
+        self.shrink();
+        removed.mark
+    }
+}
+
+impl More {
+    #[inline]
+    fn get(&self, key: u8) -> Option<u32> {
+        if key >= OPCODES { self.elements.get(key) } else { self.literals.get(key) }
+    }
+
+    fn set(&mut self, key: u8, child: Link) {
+        match child.get() {
+            _ if key < OPCODES => self.literals.set(key, child),
+            Some(node) => {
+                let room = self.elements.set(key, node);
+                debug_assert!(room, "there are three elements that are keys");
+            }
+            None => self.elements.remove(key),
+        }
+    }
+
+    fn key_count(&self) -> usize {
+        self.literals.nodes.len() + self.elements.len()
+    }
+
+    fn has_keys(&self) -> bool {
         self.key_count() > 0
     }
 
-    /// Takes all ways out but the classes.
-    pub(super) fn take_keys(&mut self) -> SmallVec<[(u8, u32); 4]> {
-        let keys = (0..KEYS_END).filter_map(|key| Some((key, self.get(key).get()?))).collect();
-        *self = Self { classes: std::mem::take(&mut self.classes), ..Self::default() };
-        keys
+    fn take_keys(&mut self) -> Vec<(u8, u32)> {
+        let Literals { bytes, nodes, .. } = std::mem::take(&mut self.literals);
+        let literals = (0..=u8::MAX).filter(|byte| bytes.has(*byte)).zip(nodes);
+        std::mem::take(&mut self.elements).ways().chain(literals).collect()
+    }
+}
+
+/// The bytes that the children of a node begin with, as a scan of a star looks for them.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum FirstBytes {
+    Few([u8; FEW]),
+    Many(ByteSet),
+}
+
+impl FirstBytes {
+    pub(super) fn remove(&mut self, byte: u8) {
+        match self {
+            Self::Few(keys) => keys.iter_mut().filter(|key| **key == byte).for_each(|key| *key = NO_KEY),
+            Self::Many(set) => set.remove(byte),
+        }
     }
 
-    pub(super) fn get_class(&self, class: &Arc<Class>) -> Option<u32> {
-        let at = self.find_class(class).ok()?;
-        self.classes.get(at).map(|child| child.node)
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::Few(keys) => keys.iter().all(|key| *key >= OPCODES),
+            Self::Many(set) => *set == ByteSet::EMPTY,
+        }
     }
 
-    fn find_class(&self, class: &Arc<Class>) -> Result<usize, usize> {
-        self.classes.binary_search_by(|child| child.class.cmp(class))
-    }
-
-    pub(super) fn set_class(&mut self, class: &Arc<Class>, child: Link) {
-        let found = self.find_class(class);
-        match (found, child.get()) {
-            (Ok(at), Some(node)) => {
-                if let Some(child) = self.classes.get_mut(at) {
-                    child.node = node;
-                }
-            }
-            (Ok(at), None) => {
-                self.classes.remove(at);
-            }
-            (Err(at), Some(node)) => {
-                self.classes.insert(at, ClassChild { ascii: class.ascii(), class: Arc::clone(class), node });
-            }
-            (Err(_), None) => {}
+    /// A bit for each of at most 64 bytes that is one of them, the first byte's lowest.
+    pub(super) fn positions(&self, bytes: &[u8]) -> u64 {
+        match self {
+            Self::Few([first, NO_KEY, NO_KEY]) => table::positions([*first], bytes),
+            Self::Few(keys) => table::positions(*keys, bytes),
+            Self::Many(set) => set.positions(bytes),
         }
     }
 }
 
-/// The children over bytes, by the first byte of their labels: a bit for each byte that there is, and the children in the
-/// order of the bits.
-#[derive(Debug, Default)]
-pub(super) struct Literals {
-    bits: [u64; 4],
-    /// How many bits are set in the words before each.
-    before: [u8; 4],
-    nodes: SmallVec<[u32; 4]>,
-}
+/// A set of bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct ByteSet([u64; 4]);
 
-impl Literals {
-    #[cfg(test)]
-    pub(super) fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
-    }
+impl ByteSet {
+    pub(super) const EMPTY: Self = Self([0; 4]);
 
     #[inline]
-    pub(super) fn get(&self, byte: u8) -> Option<u32> {
-        // The bit first: most bytes of a text have no child, and then nothing is to be counted.
-        if !self.has(byte) {
-            return None;
-        }
-        self.nodes.get(self.rank(byte)).copied()
+    pub(super) fn has(&self, byte: u8) -> bool {
+        self.word(byte) >> (byte & 63) & 1 == 1
     }
 
-    /// A bit for each of at most 64 bytes that a child begins with, the first byte's lowest. Free of branches, which would be
+    pub(super) fn insert(&mut self, byte: u8) {
+        if let Some(word) = self.0.get_mut(usize::from(byte >> 6)) {
+            *word |= 1_u64 << (byte & 63);
+        }
+    }
+
+    pub(super) fn remove(&mut self, byte: u8) {
+        if let Some(word) = self.0.get_mut(usize::from(byte >> 6)) {
+            *word &= !(1_u64 << (byte & 63));
+        }
+    }
+
+    /// A bit for each of at most 64 bytes that is in the set, the first byte's lowest. Free of branches, which would be
     /// guessed wrong at every other byte.
     pub(super) fn positions(&self, bytes: &[u8]) -> u64 {
         bytes.iter().rev().fold(0, |positions, &byte| positions << 1 | u64::from(self.has(byte)))
     }
 
+    fn word(&self, byte: u8) -> u64 {
+        self.0.get(usize::from(byte >> 6)).copied().unwrap_or(0)
+    }
+}
+
+/// The children over bytes, by the first byte of their labels: a bit for each byte that there is, and the children in the
+/// order of the bits.
+#[derive(Clone, Debug, Default)]
+struct Literals {
+    bytes: ByteSet,
+    /// How many bits are set in the words before each.
+    before: [u8; 4],
+    nodes: Vec<u32>,
+}
+
+impl Literals {
+    #[inline]
+    fn get(&self, byte: u8) -> Option<u32> {
+        // The bit first: most bytes of a text have no child, and then nothing is to be counted.
+        if !self.bytes.has(byte) {
+            return None;
+        }
+        self.nodes.get(self.rank(byte)).copied()
+    }
+
     fn set(&mut self, byte: u8, child: Link) {
         let rank = self.rank(byte);
-        match (self.has(byte), child.get()) {
+        match (self.bytes.has(byte), child.get()) {
             (true, Some(node)) => {
                 if let Some(slot) = self.nodes.get_mut(rank) {
                     *slot = node;
@@ -141,47 +287,38 @@ impl Literals {
             }
             (true, None) => {
                 self.nodes.remove(rank);
-                self.flip(byte);
+                self.bytes.remove(byte);
             }
             (false, Some(node)) => {
                 self.nodes.insert(rank, node);
-                self.flip(byte);
+                self.bytes.insert(byte);
             }
             (false, None) => {}
         }
-    }
-
-    fn has(&self, byte: u8) -> bool {
-        self.word(byte) >> (byte & 63) & 1 == 1
-    }
-
-    /// How many children there are for lower bytes.
-    fn rank(&self, byte: u8) -> usize {
-        let lower = self.word(byte) & ((1 << (byte & 63)) - 1);
-        let before = self.before.get(usize::from(byte >> 6)).copied().unwrap_or(0);
-        usize::from(before) + lower.count_ones() as usize
-    }
-
-    fn word(&self, byte: u8) -> u64 {
-        self.bits.get(usize::from(byte >> 6)).copied().unwrap_or(0)
-    }
-
-    fn flip(&mut self, byte: u8) {
-        if let Some(word) = self.bits.get_mut(usize::from(byte >> 6)) {
-            *word ^= 1_u64 << (byte & 63);
-        }
         let mut count = 0;
-        for (before, word) in self.before.iter_mut().zip(&self.bits) {
+        for (before, word) in self.before.iter_mut().zip(&self.bytes.0) {
             *before = count;
             // At most 64 in each word; what comes after the last one, where 256 would be too many, is not kept.
             count = count.wrapping_add(u8::try_from(word.count_ones()).unwrap_or(0));
         }
+    }
+
+    /// How many children there are for lower bytes.
+    fn rank(&self, byte: u8) -> usize {
+        let lower = self.bytes.word(byte) & ((1 << (byte & 63)) - 1);
+        let before = self.before.get(usize::from(byte >> 6)).copied().unwrap_or(0);
+        usize::from(before) + lower.count_ones() as usize
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn some_ways_on_are_one_cache_line() {
+        assert_eq!(size_of::<Children>(), 64);
+    }
 
     #[test]
     fn literals_hold_every_byte() {
@@ -206,6 +343,21 @@ mod tests {
         for byte in 0..=u8::MAX {
             literals.set(byte, Link::NONE);
         }
-        assert!(literals.is_empty());
+        assert!(literals.nodes.is_empty() && literals.bytes == ByteSet::EMPTY);
+    }
+
+    #[test]
+    fn bytes_that_children_begin_with_are_found_in_any_size() {
+        let mut children = Children::default();
+        for count in 0..40 {
+            let mut bytes = ByteSet::EMPTY;
+            children.add_to(&mut bytes);
+            assert!((0..OPCODES).all(|byte| bytes.has(byte) == (byte < count)), "{count}");
+            children.set(count, 7);
+        }
+        assert_eq!(ByteSet::EMPTY.positions(b"abc"), 0);
+        let mut bytes = ByteSet::EMPTY;
+        bytes.insert(b'b');
+        assert_eq!(bytes.positions(b"abcb"), 0b1010);
     }
 }

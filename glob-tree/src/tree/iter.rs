@@ -33,7 +33,7 @@ impl<'t, V> Iterator for Iter<'t, V> {
                 return Some((pattern, value));
             }
             let entry = self.entries.find_map(Option::as_ref)?;
-            self.current = Some((&entry.pattern, entry.values.iter()));
+            self.current = Some((&entry.pattern, entry.values.values().iter()));
         }
     }
 

@@ -30,6 +30,22 @@ impl Label {
         Self::Shared { bytes, start: 0, end }
     }
 
+    /// Whether `text` begins with it.
+    #[inline]
+    pub(super) fn begins(&self, text: &[u8]) -> bool {
+        let Self::Inline { length, bytes } = self else { return text.starts_with(self) };
+        let length = usize::from(*length);
+        // Eight bytes at once, without a call: nearly all labels differ in these.
+        let (Some(first), Some(own)) = (text.first_chunk(), bytes.first_chunk()) else {
+            return text.get(..length).is_some_and(|text| text.iter().eq(self.iter()));
+        };
+        let differences = u64::from_le_bytes(*first) ^ u64::from_le_bytes(*own);
+        if let Some(unused) = size_of_val(first).checked_sub(length) {
+            return differences.unbounded_shl(8 * u32::try_from(unused).unwrap_or(0)) == 0;
+        }
+        differences == 0 && text.get(..length).is_some_and(|text| *text == **self)
+    }
+
     /// A label without its first bytes. Shares the memory of the whole.
     pub(super) fn without_first(self, count: usize) -> Self {
         let rest = self.get(count..).unwrap_or_default();
@@ -112,6 +128,12 @@ mod tests {
         for length in [0, 1, 15, 16, 17, 100] {
             let label = Label::from(&text[..length]);
             assert_eq!(*label, text[..length]);
+            for count in 0..=text.len() {
+                assert_eq!(label.begins(&text[..count]), count >= length, "{length} of {count}");
+                let other: Vec<u8> =
+                    text.iter().map(|byte| byte + u8::from(usize::from(*byte) == count)).collect();
+                assert_eq!(label.begins(&other), count >= length, "{length}, another byte at {count}");
+            }
             for count in 0..=length {
                 assert_eq!(*label.clone().without_first(count), text[count..length], "{count} of {length}");
             }

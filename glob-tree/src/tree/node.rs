@@ -9,9 +9,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::children::{Children, KEYS_END};
+use super::children::{ByteSet, Children, ClassChild, FirstBytes, Kind};
 use super::label::Label;
+use super::table::Table;
 use crate::pattern::class::Class;
+use crate::pattern::code::{OPCODES, STAR};
 
 /// The number of a node or a mark, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,12 +85,12 @@ pub(super) enum Ends<'t> {
     Many(&'t BTreeSet<End>),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[repr(align(64))]
 pub(super) struct Node {
     /// The bytes between the parent and here.
     pub(super) label: Label,
-    pub(super) few: Few,
+    pub(super) few: Table<FEW>,
     pub(super) children: Option<Box<Children>>,
     /// All ends, if there are several.
     #[expect(
@@ -108,14 +110,20 @@ pub(super) struct Node {
 pub(super) enum Step<'p> {
     /// Over a label that begins with this byte, or over the element with this opcode: no byte of a text is one.
     Key(u8),
-    Class(&'p Arc<Class>),
+    Class(Kind, &'p Arc<Class>),
+}
+
+impl Step<'_> {
+    pub(super) fn needs_mark(self) -> bool {
+        matches!(self, Self::Class(Kind::Run | Kind::Directories, _))
+    }
 }
 
 impl Default for Node {
     fn default() -> Self {
         Self {
             label: Label::default(),
-            few: Few::default(),
+            few: Table::default(),
             children: None,
             ends: None,
             end: End::NONE,
@@ -130,13 +138,53 @@ impl Node {
     }
 
     pub(super) fn child(&self, step: Step<'_>) -> Option<u32> {
-        let children = self.children.as_ref();
         match step {
-            Step::Key(key) => {
-                self.few.get(key).or_else(|| children.and_then(|children| children.get(key).get()))
+            Step::Key(key) => self.next(key),
+            Step::Class(kind, class) => {
+                self.children.as_ref().and_then(|children| children.get_class(kind, class))
             }
-            Step::Class(class) => children.and_then(|children| children.get_class(class)),
         }
+    }
+
+    /// The child over this key.
+    #[inline]
+    pub(super) fn next(&self, key: u8) -> Option<u32> {
+        match &self.children {
+            // All keys are in the one or in the other.
+            Some(children) if self.few.is_empty() => children.get(key),
+            _ => self.few.get(key),
+        }
+    }
+
+    #[inline]
+    pub(super) fn classes(&self) -> &[ClassChild] {
+        self.children.as_ref().map_or(&[], |children| children.classes())
+    }
+
+    /// The bytes that children begin with.
+    #[inline]
+    pub(super) fn first_bytes(&self) -> FirstBytes {
+        match &self.children {
+            None => FirstBytes::Few(self.few.keys()),
+            Some(children) => FirstBytes::Many(self.many_first_bytes(children)),
+        }
+    }
+
+    fn many_first_bytes(&self, children: &Children) -> ByteSet {
+        let mut bytes = ByteSet::EMPTY;
+        self.few.ways().filter(|way| way.0 < OPCODES).for_each(|way| bytes.insert(way.0));
+        children.add_to(&mut bytes);
+        bytes
+    }
+
+    /// Whether nothing but stars is behind it, so that to reach it once is enough.
+    pub(super) fn is_spent(&self) -> bool {
+        let ends = match self.ends() {
+            Ends::None => true,
+            Ends::One(end) => end.rest() == Rest::Anything,
+            Ends::Many(_) => false,
+        };
+        ends && self.children.is_none() && self.few.ways().all(|way| way.0 == STAR)
     }
 
     /// Nothing ends here and nothing goes on.
@@ -149,49 +197,54 @@ impl Node {
         if self.label.is_empty() || !self.has_no_end() || self.children.is_some() {
             return None;
         }
-        self.few.only_literal()
+        self.few.only().filter(|way| way.0 < OPCODES).map(|way| way.1)
     }
 
-    pub(super) fn link(&mut self, step: Step<'_>, child: u32) {
+    /// Makes `child` what a step leads to. `mark` is for those that need one: see [`Step::needs_mark`].
+    pub(super) fn link(&mut self, step: Step<'_>, child: u32, mark: Link) {
         match step {
-            Step::Class(class) => self.children.get_or_insert_default().set_class(class, Link::to(child)),
+            Step::Class(kind, class) => {
+                self.children.get_or_insert_default().set_class(kind, class, child, mark);
+            }
             Step::Key(key) => {
-                let spilled = self.children.as_mut().filter(|children| children.has_keys());
-                if let Some(children) = spilled {
-                    children.set(key, Link::to(child));
+                if let Some(children) = self.children.as_mut().filter(|children| children.key_count() > 0) {
+                    children.set(key, child);
                 } else if !self.few.set(key, child) {
                     let children = self.children.get_or_insert_default();
-                    for (key, node) in self.few.take() {
-                        children.set(key, Link::to(node));
+                    for (key, node) in std::mem::take(&mut self.few).ways() {
+                        children.set(key, node);
                     }
-                    children.set(key, Link::to(child));
+                    children.set(key, child);
                 }
             }
         }
     }
 
-    pub(super) fn unlink(&mut self, step: Step<'_>) {
+    /// Returns the mark of the step.
+    pub(super) fn unlink(&mut self, step: Step<'_>) -> Link {
+        let mut mark = Link::NONE;
         let Some(children) = &mut self.children else {
             if let Step::Key(key) = step {
                 self.few.remove(key);
             }
-            return;
+            return mark;
         };
         match step {
-            Step::Class(class) => children.set_class(class, Link::NONE),
-            Step::Key(key) if children.has_keys() => {
-                children.set(key, Link::NONE);
+            Step::Class(kind, class) => mark = children.remove_class(kind, class),
+            Step::Key(key) if children.key_count() > 0 => {
+                children.remove(key);
                 if children.key_count() <= FEW {
-                    for (key, node) in children.take_keys() {
+                    for (key, node) in children.take_keys().ways() {
                         self.few.set(key, node);
                     }
                 }
             }
             Step::Key(key) => self.few.remove(key),
         }
-        if !children.has_keys() && children.classes.is_empty() {
+        if children.is_empty() {
             self.children = None;
         }
+        mark
     }
 
     pub(super) fn ends(&self) -> Ends<'_> {
@@ -238,7 +291,7 @@ impl Node {
 
     /// Whether a star is behind it.
     pub(super) fn has_star(&self) -> bool {
-        self.has_star_end() || self.child(Step::Key(crate::pattern::code::STAR)).is_some()
+        self.has_star_end() || self.next(STAR).is_some()
     }
 
     fn has_star_end(&self) -> bool {
@@ -256,88 +309,6 @@ impl Node {
 /// How many ways on a node has room for in itself.
 pub(super) const FEW: usize = 3;
 
-/// Up to three ways on. Sorted by key; a key that no way has is 255.
-#[derive(Debug)]
-pub(super) struct Few {
-    nodes: [Link; FEW],
-    keys: [u8; FEW],
-}
-
-impl Default for Few {
-    fn default() -> Self {
-        Self { nodes: [Link::NONE; FEW], keys: [KEYS_END; FEW] }
-    }
-}
-
-impl Few {
-    #[inline]
-    pub(super) fn get(&self, key: u8) -> Option<u32> {
-        self.ways().find(|way| way.0 == key).map(|way| way.1)
-    }
-
-    /// The keys with their nodes.
-    #[inline]
-    pub(super) fn ways(&self) -> impl Iterator<Item = (u8, u32)> {
-        self.keys.iter().zip(&self.nodes).map_while(|(&key, node)| Some((key, node.get()?)))
-    }
-
-    #[inline]
-    pub(super) fn is_empty(&self) -> bool {
-        self.keys == [KEYS_END; FEW]
-    }
-
-    /// A bit for each of at most 64 bytes that is a key, the first byte's lowest.
-    pub(super) fn positions(&self, bytes: &[u8]) -> u64 {
-        bytes.iter().rev().fold(0, |positions, byte| positions << 1 | u64::from(self.keys.contains(byte)))
-    }
-
-    fn only_literal(&self) -> Option<u32> {
-        match (self.keys, self.nodes) {
-            ([key, KEYS_END, KEYS_END], [node, ..]) if Children::is_literal(key) => node.get(),
-            _ => None,
-        }
-    }
-
-    /// False, and nothing changes, if there is no room.
-    fn set(&mut self, key: u8, node: u32) -> bool {
-        if let Some(at) = self.keys.iter().position(|own| *own == key) {
-            if let Some(own) = self.nodes.get_mut(at) {
-                *own = Link::to(node);
-            }
-            return true;
-        }
-        let [.., last] = self.keys;
-        if last != KEYS_END {
-            return false;
-        }
-        let at = self.keys.partition_point(|own| *own < key);
-        if let (Some(keys), Some(nodes)) = (self.keys.get_mut(at..), self.nodes.get_mut(at..)) {
-            keys.rotate_right(1);
-            nodes.rotate_right(1);
-            if let ([own_key, ..], [own_node, ..]) = (keys, nodes) {
-                *own_key = key;
-                *own_node = Link::to(node);
-            }
-        }
-        true
-    }
-
-    fn remove(&mut self, key: u8) {
-        let Some(at) = self.keys.iter().position(|own| *own == key) else { return };
-        if let (Some(keys), Some(nodes)) = (self.keys.get_mut(at..), self.nodes.get_mut(at..)) {
-            keys.rotate_left(1);
-            nodes.rotate_left(1);
-        }
-        self.keys[FEW - 1] = KEYS_END;
-        self.nodes[FEW - 1] = Link::NONE;
-    }
-
-    fn take(&mut self) -> impl Iterator<Item = (u8, u32)> + use<> {
-        let Self { keys, nodes } = std::mem::take(self);
-        keys.into_iter().zip(nodes).filter_map(|(key, node)| Some((key, node.get()?)))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -353,13 +324,13 @@ mod tests {
         let keys = [b'm', b'a', 0xf9, b'z', b'b'];
         for (count, key) in (0..).zip(keys) {
             assert_eq!(node.children.is_some(), count > FEW);
-            node.link(Step::Key(key), u32::from(key) + 1000);
+            node.link(Step::Key(key), u32::from(key) + 1000, Link::NONE);
             for (at, key) in keys.into_iter().enumerate() {
                 let expected = (at <= count).then_some(u32::from(key) + 1000);
                 assert_eq!(node.child(Step::Key(key)), expected, "{key}");
             }
         }
-        node.link(Step::Key(b'a'), 7);
+        node.link(Step::Key(b'a'), 7, Link::NONE);
         for (left, key) in (0..keys.len()).rev().zip(keys) {
             node.unlink(Step::Key(key));
             assert_eq!(node.child(Step::Key(key)), None);
@@ -372,15 +343,18 @@ mod tests {
     fn classes_stay_beside_few_others() {
         let class = Arc::new(Class::new(vec![(97, 99)], false));
         let mut node = Node::default();
-        node.link(Step::Class(&class), 1);
+        node.link(Step::Class(Kind::One, &class), 1, Link::NONE);
+        node.link(Step::Class(Kind::Run, &class), 3, Link::to(5));
         for key in [b'a', b'b', b'c', b'd'] {
-            node.link(Step::Key(key), 2);
+            node.link(Step::Key(key), 2, Link::NONE);
         }
         for key in [b'a', b'b', b'c', b'd'] {
             node.unlink(Step::Key(key));
         }
-        assert_eq!(node.child(Step::Class(&class)), Some(1));
-        node.unlink(Step::Class(&class));
+        assert_eq!(node.child(Step::Class(Kind::One, &class)), Some(1));
+        assert_eq!(node.unlink(Step::Class(Kind::One, &class)), Link::NONE);
+        assert_eq!(node.child(Step::Class(Kind::Run, &class)), Some(3));
+        assert_eq!(node.unlink(Step::Class(Kind::Run, &class)), Link::to(5));
         assert!(node.is_dead());
     }
 

@@ -5,7 +5,8 @@
 
 /// The memory of a query. Make one for each thread that asks, and use it for all queries of that thread, whatever the tree.
 ///
-/// It grows with the largest query so far: eight bytes for each nested star and each pattern with alternatives of the tree, and
+/// It grows with the largest query so far: eight bytes for each nested star and each pattern with alternatives of the tree (of paths, sixteen for
+/// each way over a `*`), and
 /// the states that were alive at once and the patterns that were found. After that a query allocates nothing.
 #[derive(Debug, Default)]
 pub struct Scratch {
@@ -25,6 +26,23 @@ pub(super) struct WalkScratch {
     pub(super) stars: Vec<(u32, usize)>,
     /// The nested stars that were reached.
     pub(super) stamps: Stamps,
+    /// Runs and directories of paths that are being followed, inner ones above outer ones.
+    pub(super) frames: Vec<Frame>,
+    /// Of each run, by its mark, the end of the last one that was followed.
+    pub(super) run_ends: Vec<usize>,
+}
+
+/// A run or directories at the place to which they have been followed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Frame {
+    /// The node behind.
+    pub(super) node: u32,
+    /// The next position that leads to it.
+    pub(super) next: usize,
+    /// The last one, or of directories the end of the text.
+    pub(super) end: usize,
+    /// Of directories.
+    pub(super) separator: Option<u8>,
 }
 
 /// A set of numbers that is emptied in one step.
@@ -40,7 +58,11 @@ impl WalkScratch {
         // A visitor that panicked may have left something behind.
         self.reached.clear();
         self.stars.clear();
+        self.frames.clear();
         self.stamps.begin(marks);
+        if self.run_ends.len() < marks {
+            self.run_ends.resize(marks, 0);
+        }
     }
 }
 
@@ -66,8 +88,10 @@ impl Stamps {
 impl Scratch {
     /// The capacity of everything in it.
     pub(super) fn capacity(&self) -> usize {
-        let WalkScratch { reached, stars, stamps } = &self.walk;
+        let WalkScratch { reached, stars, stamps, frames, run_ends } = &self.walk;
         reached.capacity()
+            + frames.capacity()
+            + run_ends.capacity()
             + stars.capacity()
             + stamps.stamps.capacity()
             + self.visited.stamps.capacity()

@@ -6,7 +6,7 @@
 use std::ops::{Index, IndexMut};
 
 /// Values under numbers that stay the same.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Slab<T> {
     slots: Vec<T>,
     free: Vec<u32>,

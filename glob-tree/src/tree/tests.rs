@@ -3,7 +3,8 @@
 use super::*;
 
 fn mixed(number: usize) -> Pattern {
-    let text = match number % 6 {
+    let text = match number % 7 {
+        5 => format!("*/suffix/{number}"),
         0 => format!("exact/{number}"),
         1 => format!("prefix/{number}/*"),
         2 => format!("*{number}*"),
@@ -18,7 +19,7 @@ fn mixed(number: usize) -> Pattern {
 fn assert_nothing_is_left<V>(tree: &GlobTree<V>) {
     assert_eq!((tree.len(), tree.pattern_count(), tree.node_count()), (0, 0, 0));
     assert_eq!((tree.entries.capacity(), tree.trie.nodes.capacity()), (0, 0));
-    assert_eq!((tree.index.capacity(), tree.exact.capacity()), (0, 0));
+    assert_eq!((tree.index.capacity(), tree.exact.capacity(), tree.suffixes.nodes.capacity()), (0, 0, 0));
     assert_eq!((tree.marks.slot_count(), tree.trie.marks.slot_count()), (0, 0));
 }
 

@@ -6,10 +6,12 @@
 //!
 //! Invariants: the root is node 0 and is there while anything is; every other node leads to an end; a node over bytes with
 //! nothing but one child over bytes does not exist; a star or a tail that ends a branch is no node but a kind of end; a node
-//! has a mark if and only if it is below a star and has one behind it.
+//! has a mark if and only if it is below a star (or a run, or directories) and has a star behind it; a way over a run or over directories
+//! has a mark.
 
 use smallvec::SmallVec;
 
+use super::children::Kind;
 use super::label::{Label, Labels};
 use super::node::{End, Link, Node, Rest, Step};
 use super::slab::Slab;
@@ -18,7 +20,7 @@ use crate::pattern::code::{ANY, Branch, Element, STAR, TOKEN};
 /// The node that every branch begins at.
 pub(super) const ROOT: u32 = 0;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Trie {
     pub(super) nodes: Slab<Node>,
     /// The numbers of nested stars, as small as they can be: they index the scratch.
@@ -50,8 +52,8 @@ impl Trie {
             };
             if element == Element::Star {
                 self.mark(from, below_star);
-                below_star = true;
             }
+            below_star |= matches!(element, Element::Star | Element::Run(_) | Element::Directories(_));
         }
         self.nodes[at].add_end(End::new(rest, pattern));
         self.mark(at, below_star);
@@ -68,7 +70,9 @@ impl Trie {
         while self.nodes[at].is_dead() {
             self.nodes.take(at);
             let Some((parent, step)) = path.pop() else { return };
-            self.nodes[parent].unlink(step);
+            if let Some(mark) = self.nodes[parent].unlink(step).get() {
+                self.marks.take(mark);
+            }
             self.unmark(parent);
             at = parent;
         }
@@ -130,7 +134,8 @@ impl Trie {
             return child;
         }
         let child = self.nodes.insert(Node::default());
-        self.nodes[parent].link(step, child);
+        let mark = if step.needs_mark() { Link::to(self.marks.insert(())) } else { Link::NONE };
+        self.nodes[parent].link(step, child, mark);
         child
     }
 
@@ -139,7 +144,7 @@ impl Trie {
         while let Some(&first) = bytes.first() {
             let Some(child) = self.nodes[at].child(Step::Key(first)) else {
                 let leaf = self.nodes.insert(Node::with_label(labels.label(bytes)));
-                self.nodes[at].link(Step::Key(first), leaf);
+                self.nodes[at].link(Step::Key(first), leaf, Link::NONE);
                 return leaf;
             };
             let label = &self.nodes[child].label;
@@ -158,12 +163,12 @@ impl Trie {
         let front = middle.label.first().copied();
         let back = label.without_first(length);
         if let Some(&first) = back.first() {
-            middle.link(Step::Key(first), child);
+            middle.link(Step::Key(first), child, Link::NONE);
         }
         self.nodes[child].label = back;
         let middle = self.nodes.insert(middle);
         if let Some(first) = front {
-            self.nodes[parent].link(Step::Key(first), middle);
+            self.nodes[parent].link(Step::Key(first), middle, Link::NONE);
         }
         middle
     }
@@ -185,7 +190,9 @@ fn rest_of(element: Element<'_>, behind: Branch<'_>) -> Option<Rest> {
 fn step_of(element: Element<'_>) -> Option<Step<'_>> {
     match element {
         Element::Any => Some(Step::Key(ANY)),
-        Element::Class(class) => Some(Step::Class(class)),
+        Element::Class(class) => Some(Step::Class(Kind::One, class)),
+        Element::Run(class) => Some(Step::Class(Kind::Run, class)),
+        Element::Directories(class) => Some(Step::Class(Kind::Directories, class)),
         Element::Star => Some(Step::Key(STAR)),
         Element::Token => Some(Step::Key(TOKEN)),
         Element::Literal(_) | Element::Tail => None,

@@ -14,16 +14,16 @@
 
 use std::ops::ControlFlow;
 
-use super::children::{Children, ClassChild};
-use super::node::{End, Ends, Few, Node, Rest};
-use super::scratch::WalkScratch;
+use super::children::{ClassChild, Kind};
+use super::node::{End, Ends, Node, Rest};
+use super::scratch::{Frame, WalkScratch};
 use super::slab::Slab;
 use super::trie::{ROOT, Trie};
-use crate::pattern::code::{ANY, STAR, TOKEN};
+use crate::pattern::code::{ANY, OPCODES, STAR, TOKEN};
 
 /// A step is also counted for each run of this many bytes of a label or a token, which the processor compares in one or two
 /// instructions.
-const BYTES_PER_STEP: usize = 16;
+pub(super) const BYTES_PER_STEP: usize = 16;
 /// A star's scan looks at this many bytes at once: as many as a mask has bits.
 const SCAN_BYTES: usize = 64;
 
@@ -76,25 +76,33 @@ where
     /// Follows what is behind a star from every position that it can end at, the first one first.
     fn scan(&mut self, star: u32, from: usize) -> ControlFlow<()> {
         let node = &self.nodes[star];
-        let classes = node.children.as_ref().map_or(&[][..], |children| &children.classes);
+        let classes = node.classes();
+        let mut firsts = node.first_bytes();
         let mut start = from;
         for chunk in self.bytes.get(from..).unwrap_or_default().chunks(SCAN_BYTES) {
             self.steps += chunk.len() as u64;
-            let mut candidates = match &node.children {
-                Some(children) if !classes.is_empty() || children.has_keys() => {
-                    if classes.is_empty() {
-                        children.literals.positions(chunk)
-                    } else {
-                        all_positions(chunk)
-                    }
-                }
-                _ => node.few.positions(chunk),
-            };
+            let mut candidates =
+                if classes.is_empty() { firsts.positions(chunk) } else { all_positions(chunk) };
             while candidates != 0 {
                 let position = start + candidates.trailing_zeros() as usize;
                 candidates &= candidates - 1;
-                self.follow_classes(classes, position);
-                self.follow_literal(node, position);
+                if !classes.is_empty() {
+                    self.follow_classes(classes, position);
+                }
+                let Some(&byte) = self.bytes.get(position) else { break };
+                if let Some(child) = node.next(byte)
+                    && self.follow_label(child, position)
+                    && self.nodes[child].is_spent()
+                {
+                    // Reached again it would have nothing to add.
+                    firsts.remove(byte);
+                    if classes.is_empty() {
+                        if firsts.is_empty() {
+                            return self.drain();
+                        }
+                        candidates &= firsts.positions(chunk);
+                    }
+                }
                 self.drain()?;
             }
             start += chunk.len();
@@ -102,11 +110,38 @@ where
         ControlFlow::Continue(())
     }
 
+    /// Follows what was reached until there is nothing left but stars. The innermost run goes first, so that every node is reached from
+    /// the left to the right.
     fn drain(&mut self) -> ControlFlow<()> {
-        while let Some((node, position)) = self.scratch.reached.pop() {
-            self.reach(node, position)?;
+        loop {
+            while let Some((node, position)) = self.scratch.reached.pop() {
+                self.reach(node, position)?;
+            }
+            if self.scratch.frames.is_empty() {
+                return ControlFlow::Continue(());
+            }
+            self.follow_frame();
         }
-        ControlFlow::Continue(())
+    }
+
+    /// Takes the next step of the innermost run.
+    fn follow_frame(&mut self) {
+        let Some(frame) = self.scratch.frames.last_mut().filter(|frame| frame.next <= frame.end) else {
+            self.scratch.frames.pop();
+            return;
+        };
+        self.steps += 1;
+        self.scratch.reached.push((frame.node, frame.next));
+        let rest = self.bytes.get(frame.next..).unwrap_or_default();
+        frame.next += match frame.separator {
+            // Behind the next separator; past the end where there is none.
+            Some(separator) => {
+                let length = rest.iter().position(|&byte| byte == separator).unwrap_or(rest.len());
+                self.steps += (length / BYTES_PER_STEP) as u64;
+                1 + length
+            }
+            None => 1 + rest.iter().skip(1).take_while(|&&byte| is_continuation(byte)).count(),
+        };
     }
 
     /// The text up to `position` leads to `node`: what ends here, and where does it go on?
@@ -116,48 +151,26 @@ where
         let at_end = position == self.bytes.len();
         let again = node.mark.get().is_some_and(|mark| !self.scratch.stamps.insert(mark));
         self.end(node, again, at_end)?;
-        if !node.few.is_empty() {
-            self.follow_few(&node.few, position, again, at_end);
+        for (key, child) in node.few.ways().take_while(|way| way.0 >= OPCODES) {
+            self.follow_element(key, child, position, again, at_end);
         }
         if let Some(children) = &node.children {
-            self.follow_children(children, position, again, at_end);
+            for (key, child) in children.elements() {
+                self.follow_element(key, child, position, again, at_end);
+            }
+            self.follow_classes(children.classes(), position);
         }
+        self.follow_literal(node, position);
         ControlFlow::Continue(())
     }
 
-    fn follow_few(&mut self, few: &'w Few, position: usize, again: bool, at_end: bool) {
-        let byte = self.bytes.get(position).copied();
-        for (key, node) in few.ways() {
-            match key {
-                STAR if again => {}
-                STAR => self.scratch.stars.push((node, position)),
-                TOKEN if !at_end => self.follow_token(node, position),
-                ANY if !at_end => self.follow_any(node, position),
-                key if Some(key) == byte => self.follow_label(node, position),
-                _ => {}
-            }
-        }
-    }
-
-    fn follow_children(&mut self, children: &'w Children, position: usize, again: bool, at_end: bool) {
-        if let Some(star) = children.star.get()
-            && !again
-        {
-            self.scratch.stars.push((star, position));
-        }
-        let Some(&byte) = self.bytes.get(position) else {
-            debug_assert!(at_end, "there is a byte everywhere else");
-            return;
-        };
-        if let Some(token) = children.token.get() {
-            self.follow_token(token, position);
-        }
-        if let Some(any) = children.any.get() {
-            self.follow_any(any, position);
-        }
-        self.follow_classes(&children.classes, position);
-        if let Some(child) = children.literals.get(byte) {
-            self.follow_label(child, position);
+    fn follow_element(&mut self, key: u8, child: u32, position: usize, again: bool, at_end: bool) {
+        match key {
+            STAR if again => {}
+            STAR => self.scratch.stars.push((child, position)),
+            TOKEN if !at_end => self.follow_token(child, position),
+            ANY if !at_end => self.follow_any(child, position),
+            _ => {}
         }
     }
 
@@ -188,23 +201,21 @@ where
 
     fn follow_literal(&mut self, node: &'w Node, position: usize) {
         let Some(&byte) = self.bytes.get(position) else { return };
-        let child = match &node.children {
-            Some(children) => node.few.get(byte).or_else(|| children.literals.get(byte)),
-            None => node.few.get(byte),
-        };
-        if let Some(child) = child {
+        if let Some(child) = node.next(byte) {
             self.follow_label(child, position);
         }
     }
 
-    fn follow_label(&mut self, child: u32, position: usize) {
-        let label = &*self.nodes[child].label;
+    /// Whether the child's label stands there.
+    #[inline]
+    fn follow_label(&mut self, child: u32, position: usize) -> bool {
+        let label = &self.nodes[child].label;
         self.steps += 1 + (label.len() / BYTES_PER_STEP) as u64;
-        // The second byte tells most that do not match apart, without the call that compares them all.
-        let second = label.get(1).is_none_or(|byte| self.bytes.get(position + 1) == Some(byte));
-        if second && self.bytes.get(position..).is_some_and(|rest| rest.starts_with(label)) {
+        let matches = self.bytes.get(position..).is_some_and(|rest| label.begins(rest));
+        if matches {
             self.scratch.reached.push((child, position + label.len()));
         }
+        matches
     }
 
     fn follow_any(&mut self, any: u32, position: usize) {
@@ -213,21 +224,56 @@ where
     }
 
     fn follow_classes(&mut self, classes: &'w [ClassChild], position: usize) {
-        if classes.is_empty() {
+        // None in the middle of a character, where a star's scan passes too.
+        if classes.is_empty() || !self.text.is_char_boundary(position) {
             return;
         }
-        // None in the middle of a character, where a star's scan passes too.
-        let Some(found) = self.character(position) else { return };
+        let found = self.character(position);
         self.steps += classes.len() as u64;
         for child in classes {
-            let inside = if found.is_ascii() {
-                child.ascii >> u32::from(found) & 1 == 1
-            } else {
-                child.class.contains(found)
-            };
-            if inside {
-                self.scratch.reached.push((child.node, position + found.len_utf8()));
+            match (child.kind, found) {
+                (Kind::One, None) => {}
+                (Kind::One, Some(found)) => {
+                    let inside = if found.is_ascii() {
+                        child.ascii >> u32::from(found) & 1 == 1
+                    } else {
+                        child.class.contains(found)
+                    };
+                    if inside {
+                        self.scratch.reached.push((child.node, position + found.len_utf8()));
+                    }
+                }
+                (Kind::Run, _) => self.begin_run(child, position),
+                (Kind::Directories, _) => self.begin_directories(child, position),
             }
+        }
+    }
+
+    /// Begins a run at a position, unless an earlier one went over it.
+    fn begin_run(&mut self, child: &ClassChild, position: usize) {
+        let Some(mark) = child.mark.get() else { return };
+        let WalkScratch { run_ends, stamps, frames, .. } = &mut *self.scratch;
+        let Some(run_end) = run_ends.get_mut(mark as usize) else { return };
+        if !stamps.insert(mark) && position <= *run_end {
+            return;
+        }
+        let rest = self.bytes.get(position..).unwrap_or_default();
+        let separator = child.separator();
+        let length = rest.iter().position(|&byte| byte == separator).unwrap_or(rest.len());
+        self.steps += (length / BYTES_PER_STEP) as u64;
+        *run_end = position + length;
+        frames.push(Frame { node: child.node, next: position, end: *run_end, separator: None });
+    }
+
+    /// Begins directories at a position. Those that began before pass all later positions behind separators, but no other one.
+    fn begin_directories(&mut self, child: &ClassChild, position: usize) {
+        let Some(mark) = child.mark.get() else { return };
+        let separator = child.separator();
+        if self.scratch.stamps.insert(mark) {
+            let (node, end) = (child.node, self.bytes.len());
+            self.scratch.frames.push(Frame { node, next: position, end, separator: Some(separator) });
+        } else if position.checked_sub(1).and_then(|before| self.bytes.get(before)) != Some(&separator) {
+            self.scratch.reached.push((child.node, position));
         }
     }
 
@@ -244,6 +290,11 @@ where
     fn character(&self, position: usize) -> Option<char> {
         self.text.get(position..)?.chars().next()
     }
+}
+
+/// Whether the byte is not the first one of a character.
+fn is_continuation(byte: u8) -> bool {
+    byte & 0xc0 == 0x80
 }
 
 /// A bit for each byte, the first byte's lowest.

@@ -4,6 +4,9 @@
 
 mod adversarial;
 mod basics;
+mod differential;
 mod model;
 mod oracle;
+mod random;
+mod script;
 mod vectors;

@@ -4,7 +4,7 @@
 //! Small alphabets make what is rare in life common here: shared prefixes, characters that share bytes (`é`, `è`), nested stars,
 //! alternatives that match twice.
 
-use glob_tree::{Dialect, GlobTree, Pattern, PatternLimits, Scratch};
+use glob_tree::{Batch, Dialect, GlobTree, Pattern, PatternLimits, Scratch, Separator};
 use proptest::prelude::*;
 
 use crate::oracle;
@@ -49,6 +49,15 @@ fn subject() -> impl Strategy<Value = String> {
     })
 }
 
+/// A glob with more separators and doubled stars, of which most are whole components.
+fn path() -> impl Strategy<Value = String> {
+    let part = prop_oneof![
+        4 => prop::sample::select(vec!["**/", "**", "*/", "/**/", "/", "*", "a*", "*a/", "{**/a,b}", "{a/,**}/", "{a,b/**}"]).prop_map(str::to_owned),
+        3 => glob().prop_map(|text| text.replace('.', "/")),
+    ];
+    prop::collection::vec(part, 1..5).prop_map(|parts| parts.concat())
+}
+
 /// A pattern within wide limits; a glob that goes over them is left out.
 fn pattern() -> impl Strategy<Value = Pattern> {
     let limits = PatternLimits { stars_max: 64, alternatives_max: 4096, ..PatternLimits::default() };
@@ -56,6 +65,8 @@ fn pattern() -> impl Strategy<Value = Pattern> {
     prop_oneof![
         2 => glob().prop_filter_map("too complex", move |text| parse(text, Dialect::Glob).ok()),
         1 => subject().prop_map(move |text| parse(text, Dialect::Subject).unwrap()),
+        2 => path().prop_filter_map("too complex", move |text| parse(text, Dialect::Path(Separator::SLASH)).ok()),
+        1 => glob().prop_filter_map("too complex", move |text| parse(text, Dialect::Path(Separator::DOT)).ok()),
     ]
 }
 
@@ -65,6 +76,8 @@ fn text() -> impl Strategy<Value = String> {
             .prop_map(|parts| parts.concat()),
         prop::collection::vec(prop::sample::select(vec!["a", "b", "ab", "é", "!", "a*", ""]), 1..5)
             .prop_map(|tokens| tokens.join(".")),
+        prop::collection::vec(prop::sample::select(vec!["a", "b", "ab", "é", "aab", ""]), 1..6)
+            .prop_map(|tokens| tokens.join("/")),
     ]
 }
 
@@ -138,6 +151,12 @@ impl Model {
         expected.sort_unstable();
         assert_eq!(found, expected, "{text:?} against {:?}", self.pairs);
         assert_eq!(self.tree.is_match(text, &mut self.scratch), !expected.is_empty());
+        let batch: Batch = ["", text, "a.b"].into_iter().collect();
+        let mut in_batch = Vec::new();
+        self.tree.matches_batch(&batch, &mut self.scratch, |at, value| in_batch.push((at, *value)));
+        in_batch.retain(|found| found.0 == 1);
+        in_batch.sort_unstable();
+        assert!(in_batch.iter().map(|found| found.1).eq(expected), "{text:?} in a batch");
     }
 
     /// The tree has the shape of one that never held anything else.
@@ -188,7 +207,7 @@ proptest! {
     /// Any text at all: parsing says yes or no, and what it accepts can be used.
     #[test]
     fn no_text_hurts_the_parsers(text in r"[a-c\[\]{},*?!\\.>\- é-]{0,40}|\PC{0,20}", asked in "[a-cé.]{0,10}") {
-        for dialect in [Dialect::Glob, Dialect::Subject] {
+        for dialect in [Dialect::Glob, Dialect::Subject, Dialect::Path(Separator::SLASH)] {
             match Pattern::parse(&text, dialect, &PatternLimits::default()) {
                 Err(error) => prop_assert!(error.offset <= text.len() && !error.to_string().is_empty()),
                 Ok(pattern) => {

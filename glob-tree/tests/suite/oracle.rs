@@ -12,12 +12,18 @@ pub(crate) fn matches(pattern: &Pattern, text: &str, reserved: Option<char>) -> 
     match dialect {
         Dialect::Subject => subject(&tokens(pattern), &tokens(text)),
         Dialect::Glob => glob(&pattern.chars().collect::<Vec<_>>(), &text.chars().collect::<Vec<_>>()),
+        Dialect::Path(separator) => path(
+            &pattern.chars().collect::<Vec<_>>(),
+            &text.chars().collect::<Vec<_>>(),
+            separator.get(),
+            true,
+        ),
     }
 }
 
 fn begins_with_wildcard(pattern: &str, dialect: Dialect) -> bool {
     match dialect {
-        Dialect::Glob => pattern.starts_with(['*', '?', '[', '{']),
+        Dialect::Glob | Dialect::Path(_) => pattern.starts_with(['*', '?', '[', '{']),
         Dialect::Subject => pattern == "*" || pattern == ">" || pattern.starts_with("*."),
     }
 }
@@ -51,6 +57,48 @@ fn glob(pattern: &[char], text: &[char]) -> bool {
         }
         '\\' => text.first() == Some(&rest[0]) && glob(&rest[1..], &text[1..]),
         _ => text.first() == Some(&first) && glob(rest, &text[1..]),
+    }
+}
+
+/// Stands where a group of a path ended: what was in it is no neighbour of what is behind.
+const GROUP_END: char = '\u{e000}';
+
+/// `begins`: whether a component of the pattern does, so that `**` may be whole.
+fn path(pattern: &[char], text: &[char], separator: char, begins: bool) -> bool {
+    let Some((&first, rest)) = pattern.split_first() else { return text.is_empty() };
+    let next = text.first().copied();
+    match first {
+        GROUP_END => path(rest, text, separator, false),
+        '*' => {
+            let behind = &pattern[pattern.iter().take_while(|found| **found == '*').count()..];
+            let whole = begins && pattern.get(1) == Some(&'*');
+            match behind.first() {
+                Some(found) if whole && *found == separator => (0..=text.len()).any(|skipped| {
+                    (skipped == 0 || text[skipped - 1] == separator)
+                        && path(&behind[1..], &text[skipped..], separator, true)
+                }),
+                None | Some(&GROUP_END) if whole => {
+                    (0..=text.len()).any(|skipped| path(behind, &text[skipped..], separator, false))
+                }
+                _ => {
+                    let run = text.iter().take_while(|found| **found != separator).count();
+                    (0..=run).any(|skipped| path(behind, &text[skipped..], separator, false))
+                }
+            }
+        }
+        '?' => next.is_some_and(|next| next != separator) && path(rest, &text[1..], separator, false),
+        '[' => {
+            let end = class_end(pattern);
+            next.is_some_and(|next| next != separator && in_class(&pattern[1..end], next))
+                && path(&pattern[end + 1..], &text[1..], separator, false)
+        }
+        '{' => {
+            let (alternatives, behind) = alternatives(pattern);
+            let written = |alternative: &&[char]| [*alternative, &[GROUP_END], behind].concat();
+            alternatives.iter().any(|alternative| path(&written(alternative), text, separator, true))
+        }
+        '\\' => next == Some(rest[0]) && path(&rest[1..], &text[1..], separator, rest[0] == separator),
+        _ => next == Some(first) && path(rest, &text[1..], separator, first == separator),
     }
 }
 
@@ -122,5 +170,19 @@ fn the_oracle_itself() {
         ("{[}],x}", "}", true),
     ] {
         assert_eq!(matches(&Pattern::glob(pattern).unwrap(), text, None), expected, "{pattern} on {text}");
+    }
+    for (pattern, text, expected) in [
+        ("a/**/b", "a/b", true),
+        ("a/**/b", "a/x/y/b", true),
+        ("a/**/b", "a/xb", false),
+        ("**/*.rs", "a/b/c.rs", true),
+        ("*.rs", "a/b.rs", false),
+        ("a**b", "ax/b", false),
+        ("{**}/b", "b", false),
+        ("{a/**/,}b", "a/x/b", true),
+        ("a/**", "a/", true),
+        ("a/**", "a", false),
+    ] {
+        assert_eq!(matches(&Pattern::path(pattern).unwrap(), text, None), expected, "{pattern} on {text}");
     }
 }

@@ -4,10 +4,11 @@ use super::event::Hello;
 use super::read::Reader;
 use super::skip::Kind;
 use super::{VERSION, WireError};
+use crate::auth::Credentials;
 use crate::outbox::Policy;
 use crate::reason::ErrorCode;
 
-/// The longest name that a `Hello` may give, in bytes.
+/// The longest name of a client or a group, in bytes.
 const NAME_BYTES_MAX: usize = 256;
 
 /// One command, borrowed from the frame that it stands in.
@@ -51,6 +52,8 @@ pub struct Subscribe<'a> {
     pub retained: bool,
     /// Whether messages come with a third element.
     pub meta: bool,
+    /// The group that it is to be in.
+    pub group: Option<&'a str>,
     /// Whether any option was given, which needs a `Hello`.
     pub has_options: bool,
 }
@@ -165,6 +168,7 @@ struct OptionValues<'a> {
     policy: Option<Policy>,
     retained: Option<bool>,
     meta: Option<bool>,
+    group: Option<&'a str>,
 }
 
 impl<'a> Arguments<'a> {
@@ -194,24 +198,26 @@ impl<'a> Arguments<'a> {
 
     fn subscribe(mut self) -> Result<Command<'a>, CommandError> {
         let pattern = self.pattern()?;
-        let options = self.options("Subscribe", &["policy", "retained", "meta"])?;
+        let options = self.options("Subscribe", &["policy", "retained", "meta", "group"])?;
         Ok(Command::Subscribe(Subscribe {
             pattern,
             id: options.publish.id,
             policy: options.policy,
             retained: options.retained.unwrap_or(true),
             meta: options.meta.unwrap_or(false),
+            group: options.group,
             has_options: options.given,
         }))
     }
 
     fn hello(mut self) -> Result<Command<'a>, CommandError> {
         let reader = self.next("the map of a Hello")?;
-        let mut hello = Hello { version: 0, name: None };
+        let mut hello = Hello::default();
         for _ in 0..reader.map("the map of a Hello")? {
             match reader.str("the name of a field")? {
                 "version" => hello.version = u32::try_from(reader.unsigned("a version")?).unwrap_or(u32::MAX),
                 "name" => hello.name = Some(client_name(reader.str("a name")?)?),
+                "auth" => hello.auth = Some(credentials(reader).map_err(|text| invalid_option(None, text))?),
                 other => return Err(invalid_option(None, format!("Hello has no field '{}'", brief(other)))),
             }
         }
@@ -278,6 +284,7 @@ impl<'a> OptionValues<'a> {
             "policy" => self.policy = Some(reader.str("a policy").map_err(told)?.parse()?),
             "retained" => self.retained = Some(reader.bool("a bool").map_err(told)?),
             "meta" => self.meta = Some(reader.bool("a bool").map_err(told)?),
+            "group" => self.group = Some(group_name(reader.str("a group").map_err(told)?)?),
             _ => return Err("unknown".to_owned()),
         }
         Ok(())
@@ -306,6 +313,36 @@ fn headers(reader: &mut Reader<'_>) -> Result<(), WireError> {
         reader.str("a header's value as str")?;
     }
     Ok(())
+}
+
+fn group_name(name: &str) -> Result<&str, String> {
+    match name.len() {
+        0 => Err("the name of a group is not empty".to_owned()),
+        bytes if bytes > NAME_BYTES_MAX => {
+            Err(format!("the name has {bytes} bytes, the limit is {NAME_BYTES_MAX}"))
+        }
+        _ => Ok(name),
+    }
+}
+
+/// A token, or a map of `user` and `password`.
+fn credentials(reader: &mut Reader<'_>) -> Result<Credentials, String> {
+    let told = |error: WireError| format!("auth: {error}");
+    let mut credentials = Credentials::default();
+    if reader.kind().map_err(told)? == Kind::Str {
+        credentials.token = Some(reader.str("a token").map_err(told)?.to_owned());
+        return Ok(credentials);
+    }
+    for _ in 0..reader.map("a token, or a map of user and password").map_err(told)? {
+        let name = reader.str("the name of a field").map_err(told)?;
+        let value = reader.str("a str").map_err(told)?.to_owned();
+        match name {
+            "user" => credentials.user = Some(value),
+            "password" => credentials.password = Some(value),
+            other => return Err(format!("auth has no field '{}'", brief(other))),
+        }
+    }
+    Ok(credentials)
 }
 
 fn client_name(name: &str) -> Result<String, CommandError> {

@@ -57,8 +57,13 @@ pub fn welcome(out: &mut Vec<u8>, welcome: &Welcome) {
 
 /// `{"Subscribe": [pattern, {…}]}`
 pub fn subscribe(out: &mut Vec<u8>, pattern: &str, options: &SubscribeOptions) {
+    subscribe_in_group(out, pattern, None, options);
+}
+
+/// As [`subscribe`], as a member of a group.
+pub fn subscribe_in_group(out: &mut Vec<u8>, pattern: &str, group: Option<&str>, options: &SubscribeOptions) {
     let SubscribeOptions { id, policy, retained, meta } = *options;
-    let entries = [id.is_some(), policy.is_some(), !retained, meta];
+    let entries = [id.is_some(), policy.is_some(), !retained, meta, group.is_some()];
     options_frame(out, "Subscribe", 1, &entries, |out| str(out, pattern));
     id_entry(out, id);
     if let Some(policy) = policy {
@@ -72,6 +77,10 @@ pub fn subscribe(out: &mut Vec<u8>, pattern: &str, options: &SubscribeOptions) {
     if meta {
         str(out, "meta");
         bool(out, true);
+    }
+    if let Some(group) = group {
+        str(out, "group");
+        str(out, group);
     }
 }
 
@@ -131,6 +140,26 @@ pub fn message(out: &mut Vec<u8>, topic: &str, value: &[u8]) {
     str(out, topic);
     out.extend_from_slice(value);
 }
+
+/// `[topic, content]`, with the content as a bin: what a payload of a text protocol becomes.
+pub(crate) fn bin_message(out: &mut Vec<u8>, topic: &str, content: &[u8]) {
+    array(out, 2);
+    str(out, topic);
+    bin(out, content);
+}
+
+/// What a bin of so many bytes takes.
+pub(crate) const fn bin_bytes(content_bytes: usize) -> usize {
+    content_bytes
+        + match content_bytes {
+            0..=0xff => 2,
+            0x100..=0xffff => 3,
+            _ => 5,
+        }
+}
+
+/// What [`bin_message`] takes beside topic and content, at the most.
+pub(crate) const BIN_MESSAGE_OVERHEAD: usize = 11;
 
 /// `{"Ok": [id, result]}`; `result` is one MessagePack value.
 pub fn ok(out: &mut Vec<u8>, id: u64, result: &[u8]) {

@@ -2,20 +2,35 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::WireError;
 use super::read::Reader;
 use super::skip::Kind;
+use crate::auth::Credentials;
 
 /// What a client says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Hello {
     /// The version of the protocol that it speaks.
     pub version: u32,
     /// A name that is shown to people; 256 bytes at the most.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Who it is, where the server asks: written as a token, or as a map of `user` and `password`.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "write_auth")]
+    pub auth: Option<Credentials>,
+}
+
+// The signature that serde asks for.
+#[allow(clippy::ref_option)]
+fn write_auth<S: Serializer>(auth: &Option<Credentials>, serializer: S) -> Result<S::Ok, S::Error> {
+    let Some(auth) = auth else { return serializer.serialize_none() };
+    if let Some(token) = &auth.token {
+        return serializer.serialize_str(token);
+    }
+    let given = [("user", &auth.user), ("password", &auth.password)];
+    serializer.collect_map(given.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?))))
 }
 
 /// What a server says of itself.

@@ -5,17 +5,17 @@ use super::skip::{Head, Kind, head, value_end};
 
 /// Reads one value after another from a slice that is known to hold whole values.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Reader { rest: bytes }
     }
 
     /// What has not been read.
-    pub(super) fn rest(&self) -> &'a [u8] {
+    pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
@@ -24,12 +24,12 @@ impl<'a> Reader<'a> {
     }
 
     /// The kind of the next value, which is not consumed.
-    pub(super) fn kind(&self) -> Result<Kind, WireError> {
+    pub(crate) fn kind(&self) -> Result<Kind, WireError> {
         Ok(self.head("a value")?.kind)
     }
 
     /// The next value, whole.
-    pub(super) fn value(&mut self) -> Result<&'a [u8], WireError> {
+    pub(crate) fn value(&mut self) -> Result<&'a [u8], WireError> {
         let end = value_end(self.rest, usize::MAX)?.ok_or(WireError::Truncated)?;
         let (value, rest) = self.rest.split_at_checked(end).ok_or(WireError::Truncated)?;
         self.rest = rest;
@@ -37,12 +37,12 @@ impl<'a> Reader<'a> {
     }
 
     /// The header of an array: how many values follow.
-    pub(super) fn array(&mut self, expected: &'static str) -> Result<u64, WireError> {
+    pub(crate) fn array(&mut self, expected: &'static str) -> Result<u64, WireError> {
         self.nested(Kind::Array, expected)
     }
 
     /// The header of a map: how many entries follow.
-    pub(super) fn map(&mut self, expected: &'static str) -> Result<u64, WireError> {
+    pub(crate) fn map(&mut self, expected: &'static str) -> Result<u64, WireError> {
         Ok(self.nested(Kind::Map, expected)? / 2)
     }
 
@@ -56,17 +56,17 @@ impl<'a> Reader<'a> {
     }
 
     /// The content of a str, UTF-8 or not.
-    pub(super) fn str_bytes(&mut self, expected: &'static str) -> Result<&'a [u8], WireError> {
+    pub(crate) fn str_bytes(&mut self, expected: &'static str) -> Result<&'a [u8], WireError> {
         self.content(expected, |kind| kind == Kind::Str)
     }
 
     /// The content of a str.
-    pub(super) fn str(&mut self, expected: &'static str) -> Result<&'a str, WireError> {
+    pub(crate) fn str(&mut self, expected: &'static str) -> Result<&'a str, WireError> {
         std::str::from_utf8(self.str_bytes(expected)?).map_err(|_| WireError::NotUtf8)
     }
 
     /// The content of a str or a bin.
-    pub(super) fn bytes(&mut self, expected: &'static str) -> Result<&'a [u8], WireError> {
+    pub(crate) fn bytes(&mut self, expected: &'static str) -> Result<&'a [u8], WireError> {
         self.content(expected, |kind| matches!(kind, Kind::Str | Kind::Bin))
     }
 
@@ -86,7 +86,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A number from 0 on, in whichever width or signedness it was written.
-    pub(super) fn unsigned(&mut self, expected: &'static str) -> Result<u64, WireError> {
+    pub(crate) fn unsigned(&mut self, expected: &'static str) -> Result<u64, WireError> {
         let found = self.head(expected)?;
         let value = self.value()?;
         let wrong = WireError::Unexpected { expected, found: found.kind.name() };
@@ -103,7 +103,7 @@ impl<'a> Reader<'a> {
     }
 
     /// True or false.
-    pub(super) fn bool(&mut self, expected: &'static str) -> Result<bool, WireError> {
+    pub(crate) fn bool(&mut self, expected: &'static str) -> Result<bool, WireError> {
         let found = self.head(expected)?;
         match self.value()? {
             [0xc2] => Ok(false),

@@ -14,19 +14,19 @@ const ENVELOPE_DEPTH: usize = 3;
 
 /// What the first bytes of a value say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Head {
-    pub(super) kind: Kind,
+pub(crate) struct Head {
+    pub(crate) kind: Kind,
     /// Bytes of the marker and the length behind it.
-    pub(super) header: usize,
+    pub(crate) header: usize,
     /// Bytes of content that follow the header; those of children are not counted.
-    pub(super) content: usize,
+    pub(crate) content: usize,
     /// Values that follow inside this one; twice the entries of a map.
-    pub(super) children: u64,
+    pub(crate) children: u64,
 }
 
 /// The families of MessagePack values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Nil,
     Bool,
     Unsigned,
@@ -61,7 +61,7 @@ impl Kind {
 ///
 /// [`WireError::Reserved`], with offset 0.
 #[inline]
-pub(super) fn head(bytes: &[u8]) -> Result<Option<Head>, WireError> {
+pub(crate) fn head(bytes: &[u8]) -> Result<Option<Head>, WireError> {
     let Some((&marker, rest)) = bytes.split_first() else { return Ok(None) };
     let fixed = |kind, content| Some(Head { kind, header: 1, content, children: 0 });
     let nested = |kind, header, children| Some(Head { kind, header, content: 0, children });

@@ -4,7 +4,8 @@
 //! combinations) and hands the rest on, so that a combination costs one walk over the template and nothing is kept between two.
 
 use crate::pattern::code::{
-    ANY, Branch, Builder, CLASS, CLOSE, COMMA, GROUP_BYTES, NUMBER_BYTES, OPEN, STAR, literal_length, number,
+    ANY, Branch, Builder, CLASS, CLOSE, COMMA, DIRECTORIES, GROUP_BYTES, NUMBER_BYTES, OPEN, RUN, STAR,
+    literal_length, number,
 };
 
 /// Writes the combination with this number, in normal form, in place of what is in `written`.
@@ -24,6 +25,14 @@ pub(in crate::pattern) fn expand(template: Branch<'_>, mut combination: usize, w
                 if let Some(set) = template.classes.get(class) {
                     builder.class(set, class);
                 }
+                at += NUMBER_BYTES;
+            }
+            RUN => {
+                builder.run(number(code, at + 1));
+                at += NUMBER_BYTES;
+            }
+            DIRECTORIES => {
+                builder.directories(number(code, at + 1));
                 at += NUMBER_BYTES;
             }
             OPEN => {

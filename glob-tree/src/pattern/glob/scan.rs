@@ -6,14 +6,18 @@
 use std::sync::Arc;
 
 use crate::error::{PatternError, PatternErrorKind};
-use crate::pattern::PatternLimits;
 use crate::pattern::class::Class;
-use crate::pattern::code::{self, ANY, CLASS, CLOSE, COMMA, Code, NUMBER_BYTES, OPEN, STAR};
+use crate::pattern::code::{
+    self, ANY, CLASS, CLOSE, COMMA, Code, DIRECTORIES, NUMBER_BYTES, OPEN, RUN, STAR,
+};
+use crate::pattern::{PatternLimits, Separator};
 
 /// A glob, read.
 pub(super) struct Scanned {
     /// A template; if there is nothing in it but characters, these.
     pub(super) code: Code,
+    /// Whether there are elements in it that only a simulation of states can match.
+    pub(super) runs: bool,
     /// How many branches it stands for, and their bytes.
     pub(super) written_out: WrittenOut,
 }
@@ -55,15 +59,22 @@ impl WrittenOut {
     }
 }
 
-/// Reads a glob.
-pub(super) fn scan(text: &str, limits: &PatternLimits) -> Result<Scanned, PatternError> {
+/// Reads a glob, or with a separator a path.
+pub(super) fn scan(
+    text: &str,
+    separator: Option<Separator>,
+    limits: &PatternLimits,
+) -> Result<Scanned, PatternError> {
     let mut scanner = Scanner {
         text,
         position: 0,
+        separator: separator.map(Separator::byte),
         limits,
         code: Vec::with_capacity(text.len()),
         classes: Vec::new(),
-        behind_star: false,
+        not_separator: None,
+        begins_component: true,
+        runs: false,
         stars: 0,
         groups: Vec::new(),
         written_out: WrittenOut::EMPTY,
@@ -75,6 +86,7 @@ pub(super) fn scan(text: &str, limits: &PatternLimits) -> Result<Scanned, Patter
         Some(group) => Err(PatternError::new(PatternErrorKind::UnclosedAlternatives, group.offset)),
         None => Ok(Scanned {
             code: Code { bytes: scanner.code.into(), classes: scanner.classes.into() },
+            runs: scanner.runs,
             written_out: scanner.written_out,
         }),
     }
@@ -83,11 +95,16 @@ pub(super) fn scan(text: &str, limits: &PatternLimits) -> Result<Scanned, Patter
 struct Scanner<'p> {
     text: &'p str,
     position: usize,
+    /// Of a path.
+    separator: Option<u8>,
     limits: &'p PatternLimits,
     code: Vec<u8>,
     classes: Vec<Arc<Class>>,
-    /// Whether the element before is a star.
-    behind_star: bool,
+    /// The number of the class of all but the separator.
+    not_separator: Option<usize>,
+    /// Whether a component of a path begins here.
+    begins_component: bool,
+    runs: bool,
     stars: usize,
     /// The groups that are open, outermost first.
     groups: Vec<Group>,
@@ -121,18 +138,24 @@ impl Scanner<'_> {
     }
 
     fn element(&mut self, offset: usize, found: char) -> Result<(), PatternError> {
-        let behind_star = std::mem::take(&mut self.behind_star);
+        let begins_component = std::mem::take(&mut self.begins_component);
         match found {
-            '*' => return self.star(offset, behind_star),
+            '*' => return self.star(offset, begins_component),
             '{' => self.open(offset),
             ',' if !self.groups.is_empty() => return self.comma(),
             '}' if !self.groups.is_empty() => return self.close(),
+            '?' if self.separator.is_some() => {
+                let class = self.not_separator();
+                self.numbered(CLASS, class);
+            }
             '?' => self.opcode(ANY),
             '[' => {
                 let class = self.class(offset)?;
-                self.opcode(CLASS);
-                code::push_number(&mut self.code, self.classes.len());
-                self.classes.push(class);
+                self.numbered(CLASS, self.classes.len());
+                self.classes.push(Arc::new(match self.separator {
+                    Some(separator) => class.without(separator),
+                    None => class,
+                }));
             }
             '\\' => {
                 let escaped = self.escaped(offset)?;
@@ -146,6 +169,7 @@ impl Scanner<'_> {
     fn character(&mut self, character: char) {
         self.code.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
         self.written_out = self.written_out.with(character.len_utf8());
+        self.begins_component = self.is_separator(character);
     }
 
     fn opcode(&mut self, opcode: u8) {
@@ -153,17 +177,60 @@ impl Scanner<'_> {
         self.written_out = self.written_out.with(1);
     }
 
-    fn star(&mut self, offset: usize, behind_star: bool) -> Result<(), PatternError> {
-        self.behind_star = true;
-        if !behind_star {
-            self.stars += 1;
-            let PatternLimits { stars_max, .. } = *self.limits;
-            if self.stars > stars_max {
-                return Err(PatternError::new(PatternErrorKind::TooManyStars { stars_max }, offset));
-            }
+    fn numbered(&mut self, opcode: u8, number: usize) {
+        self.opcode(opcode);
+        code::push_number(&mut self.code, number);
+    }
+
+    fn is_separator(&self, character: char) -> bool {
+        self.separator.is_some_and(|separator| char::from(separator) == character)
+    }
+
+    /// The number of the class of all but the separator.
+    fn not_separator(&mut self) -> usize {
+        *self.not_separator.get_or_insert_with(|| {
+            let class = Class::new(vec![(0, char::MAX.into())], false);
+            self.classes.push(Arc::new(self.separator.map_or(class.clone(), |byte| class.without(byte))));
+            self.classes.len() - 1
+        })
+    }
+
+    /// Reads a run of `*` whose first one has been read.
+    fn star(&mut self, offset: usize, begins_component: bool) -> Result<(), PatternError> {
+        self.stars += 1;
+        let PatternLimits { stars_max, .. } = *self.limits;
+        if self.stars > stars_max {
+            return Err(PatternError::new(PatternErrorKind::TooManyStars { stars_max }, offset));
+        }
+        let mut several = false;
+        while self.peek() == Some('*') {
+            self.next();
+            several = true;
+        }
+        if self.separator.is_none() {
             self.opcode(STAR);
+            return Ok(());
+        }
+        let behind = self.peek();
+        if several && begins_component && behind.is_some_and(|behind| self.is_separator(behind)) {
+            self.next();
+            let class = self.not_separator();
+            self.numbered(DIRECTORIES, class);
+            self.runs = true;
+            self.begins_component = true;
+        } else if several && begins_component && self.ends_sequence(behind) {
+            self.opcode(STAR);
+        } else {
+            let class = self.not_separator();
+            self.numbered(RUN, class);
+            self.runs = true;
         }
         Ok(())
+    }
+
+    /// Whether an alternative or the pattern ends before `behind`.
+    fn ends_sequence(&self, behind: Option<char>) -> bool {
+        behind.is_none() || (!self.groups.is_empty() && matches!(behind, Some(',' | '}')))
     }
 
     /// Writes an opcode of a group with room for its three numbers.
@@ -183,6 +250,7 @@ impl Scanner<'_> {
             outer: self.written_out,
         });
         self.written_out = WrittenOut::EMPTY;
+        self.begins_component = true;
     }
 
     /// Ends the alternative at hand, where the code is now.
@@ -201,6 +269,7 @@ impl Scanner<'_> {
             self.group_opcode(COMMA);
             self.groups.push(Group { alternative, ..group });
             self.written_out = WrittenOut::EMPTY;
+            self.begins_component = true;
         }
         Ok(())
     }
@@ -238,7 +307,7 @@ impl Scanner<'_> {
     }
 
     /// Reads a class whose `[` has been read.
-    fn class(&mut self, open: usize) -> Result<Arc<Class>, PatternError> {
+    fn class(&mut self, open: usize) -> Result<Class, PatternError> {
         let unclosed = PatternError::new(PatternErrorKind::UnclosedClass, open);
         let negated = self.peek() == Some('!');
         if negated {
@@ -260,7 +329,7 @@ impl Scanner<'_> {
         if ranges.is_empty() {
             return Err(PatternError::new(PatternErrorKind::EmptyClass, open));
         }
-        Ok(Arc::new(Class::new(ranges, negated)))
+        Ok(Class::new(ranges, negated))
     }
 
     /// The last character of a range that begins with `first`: itself unless a `-` follows that does not end the class.

@@ -20,7 +20,7 @@ const BYTES_PER_STEP: usize = 64 << 10;
 const NO_BATCH: u64 = u64::MAX;
 
 #[derive(Debug)]
-pub(super) struct Join {
+pub(crate) struct Join {
     subscription: Arc<Subscription>,
     /// The change of the table that brought the subscription.
     since: u64,
@@ -29,7 +29,7 @@ pub(super) struct Join {
     done: usize,
 }
 
-pub(super) enum Step {
+pub(crate) enum Step {
     Done,
     /// It can go on at once.
     More,
@@ -38,13 +38,16 @@ pub(super) enum Step {
 }
 
 impl Join {
-    pub(super) fn new(broker: &Broker, subscription: Arc<Subscription>, since: u64) -> Self {
+    pub(crate) fn new(broker: &Broker, subscription: Arc<Subscription>, since: u64) -> Self {
         let pattern = &subscription.pattern;
         let mut topics = Vec::new();
+        let is_nats = subscription.nats.is_some();
         match pattern.literal() {
             Some(name) => topics.extend(broker.topics().get(name)),
             None => broker.topics().for_each(|topic| {
                 let hidden = pattern.begins_with_wildcard() && topic.name().starts_with(SYSTEM_MARK);
+                // See `RoutingTable::route`.
+                let hidden = hidden || is_nats && topic.name().contains(' ');
                 if !hidden && pattern.matches(topic.name()) {
                     topics.push(Arc::clone(topic));
                 }
@@ -53,7 +56,7 @@ impl Join {
         Join { subscription, since, topics, done: 0 }
     }
 
-    pub(super) fn advance(&mut self, broker: &Broker, outbox: &Arc<Outbox>) -> Step {
+    pub(crate) fn advance(&mut self, broker: &Broker, outbox: &Arc<Outbox>) -> Step {
         let Some(next) = self.topics.get(self.done) else { return Step::Done };
         let bytes = next.retained_bytes();
         if !outbox.has_room_for(bytes) {
@@ -76,7 +79,7 @@ impl Join {
             if messages > 0 && (bytes > BYTES_PER_STEP || !outbox.fits(bytes)) {
                 break;
             }
-            messages += u64::from(topic.retained_frame(self.since, self.subscription.meta, &mut frames));
+            messages += u64::from(topic.retained_frame(self.since, &self.subscription, &mut frames));
             self.done += 1;
         }
         if messages > 0 {

@@ -1,0 +1,334 @@
+//! Messages as they come, in the encoding of their publisher, and what they become for subscribers of their own protocol and of others.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use crate::message::MetaParts;
+use crate::routing::{NatsDelivery, Targets};
+use crate::topics::{Pair, Retained};
+use crate::wire::convert;
+use crate::wire::native::encode;
+use crate::wire::nats::{self, headers_from_map, headers_to_map};
+
+/// Of the line end behind a payload.
+const LINE_END_BYTES: usize = 2;
+
+/// A message to publish, in the encoding of one protocol: everything that the way of a message needs of it.
+pub(crate) trait Source<'a>: Copy {
+    /// Not validated.
+    fn topic(&self) -> &'a [u8];
+
+    /// About what it takes in an outbox.
+    fn frame_bytes(&self) -> usize;
+
+    /// What the topic's figures count.
+    fn content_bytes(&self) -> usize;
+
+    /// Whether it is to be retained.
+    fn retain(&self) -> bool;
+
+    /// A large message in a buffer of its own, if one copy is all that it takes to serve these targets.
+    fn shared(&self, targets: &Targets) -> Option<Shared>;
+
+    /// Where it is to be found when the batch ends.
+    fn kept(&self, input: &[u8], shared: Option<&Shared>) -> Option<Kept>;
+
+    /// Appends `[topic, value]`.
+    fn plain(&self, out: &mut Vec<u8>);
+
+    /// Appends `[topic, value, meta]`. Called once for a message; more who want it get copies.
+    fn with_meta(&self, time_unix_ms: u64, out: &mut Vec<u8>);
+
+    /// What goes into a line of NATS and behind it. What has to be converted is written to `scratch`.
+    fn text<'s>(&self, scratch: &'s mut TextScratch) -> Text<'s>
+    where
+        'a: 's;
+}
+
+/// A message of the native protocol.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Message<'a> {
+    /// Not validated.
+    pub(crate) topic: &'a [u8],
+    /// `[topic, value]`.
+    pub(crate) pair: &'a [u8],
+    pub(crate) value: &'a [u8],
+    pub(crate) meta: Option<MetaParts<'a>>,
+    pub(crate) retain: bool,
+}
+
+/// A message of the NATS protocol.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NatsMessage<'a> {
+    /// Not validated.
+    pub(crate) subject: &'a [u8],
+    /// Validated.
+    pub(crate) reply: Option<&'a [u8]>,
+    pub(crate) headers: Option<&'a [u8]>,
+    pub(crate) payload: &'a [u8],
+    /// As in [`Publish`](crate::wire::nats::Publish).
+    pub(crate) tail: &'a [u8],
+}
+
+/// A message as a text protocol has it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Text<'s> {
+    pub(crate) reply: Option<&'s [u8]>,
+    pub(crate) headers: Option<&'s [u8]>,
+    pub(crate) payload: &'s [u8],
+    /// As in [`Publish`](crate::wire::nats::Publish).
+    pub(crate) tail: &'s [u8],
+}
+
+/// Where the parts of a [`Text`] are written that are not in the message.
+#[derive(Debug, Default)]
+pub(crate) struct TextScratch {
+    payload: Vec<u8>,
+    headers: Vec<u8>,
+}
+
+impl Text<'_> {
+    /// Appends the message as it goes to a subscription.
+    pub(crate) fn message(&self, topic: &[u8], to: &NatsDelivery, out: &mut Vec<u8>) {
+        let headers = self.headers.filter(|_| to.headers);
+        nats::encode::message(out, topic, to.sid.as_bytes(), self.reply, headers, self.payload);
+    }
+}
+
+impl TextScratch {
+    /// Gives back what is larger than `bytes_max`.
+    pub(super) fn shrink(&mut self, bytes_max: usize) {
+        for buffer in [&mut self.payload, &mut self.headers] {
+            if buffer.capacity() > bytes_max {
+                *buffer = Vec::new();
+            }
+        }
+    }
+}
+
+/// A large message, copied once: for outboxes, and to be retained.
+#[derive(Debug, Clone)]
+pub(crate) enum Shared {
+    /// `[topic, value]`.
+    Pair(Bytes),
+    /// For the first of [`Targets::nats`].
+    Nats { frame: Bytes, payload: Bytes },
+}
+
+/// A message to retain: where it is.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    place: Place,
+    value_bytes: usize,
+    /// Its headers are a block of NATS.
+    is_nats: bool,
+    meta: Option<Box<KeptMeta>>,
+}
+
+/// Where its options are in the input of the batch.
+#[derive(Debug)]
+struct KeptMeta {
+    reply: Option<Range<usize>>,
+    headers: Option<Range<usize>>,
+    key: Option<Range<usize>>,
+}
+
+#[derive(Debug)]
+enum Place {
+    /// `[topic, value]` in the input of the batch.
+    Input(Range<usize>),
+    /// `[topic, value]` in a buffer of its own, which outboxes share.
+    Shared(Bytes),
+    /// The content of a value that is a bin, in the input of the batch.
+    Content(Range<usize>),
+    /// The same in a buffer of its own.
+    SharedContent(Bytes),
+}
+
+impl<'a> Source<'a> for Message<'a> {
+    #[inline]
+    fn topic(&self) -> &'a [u8] {
+        self.topic
+    }
+
+    #[inline]
+    fn frame_bytes(&self) -> usize {
+        self.pair.len()
+    }
+
+    #[inline]
+    fn content_bytes(&self) -> usize {
+        self.value.len()
+    }
+
+    #[inline]
+    fn retain(&self) -> bool {
+        self.retain
+    }
+
+    #[inline]
+    fn shared(&self, _: &Targets) -> Option<Shared> {
+        Some(Shared::Pair(Bytes::copy_from_slice(self.pair)))
+    }
+
+    #[inline]
+    fn kept(&self, input: &[u8], shared: Option<&Shared>) -> Option<Kept> {
+        let place = match shared {
+            Some(Shared::Pair(pair)) => Place::Shared(pair.clone()),
+            _ => Place::Input(range_in(input, self.pair)?),
+        };
+        let meta = self
+            .meta
+            .and_then(|meta| KeptMeta::new(input, meta.reply.map(str::as_bytes), meta.headers, meta.key));
+        Some(Kept { place, value_bytes: self.value.len(), is_nats: false, meta })
+    }
+
+    #[inline]
+    fn plain(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.pair);
+    }
+
+    fn with_meta(&self, time_unix_ms: u64, out: &mut Vec<u8>) {
+        let topic = std::str::from_utf8(self.topic).unwrap_or_default();
+        self.meta.unwrap_or_default().message(out, topic, self.value, time_unix_ms, false);
+    }
+
+    fn text<'s>(&self, scratch: &'s mut TextScratch) -> Text<'s>
+    where
+        'a: 's,
+    {
+        let meta = self.meta.unwrap_or_default();
+        // A reply that no line can hold is none.
+        let reply = meta.reply.filter(|reply| !reply.contains(' ')).map(str::as_bytes);
+        scratch.headers.clear();
+        let headers = meta.headers.map(|map| {
+            headers_from_map(map, &mut scratch.headers);
+            &*scratch.headers
+        });
+        Text { reply, headers, payload: convert::payload(self.value, &mut scratch.payload), tail: &[] }
+    }
+}
+
+impl<'a> Source<'a> for NatsMessage<'a> {
+    #[inline]
+    fn topic(&self) -> &'a [u8] {
+        self.subject
+    }
+
+    #[inline]
+    fn frame_bytes(&self) -> usize {
+        let extra = self.reply.map_or(0, <[u8]>::len) + self.headers.map_or(0, <[u8]>::len);
+        self.subject.len() + self.payload.len() + extra + encode::BIN_MESSAGE_OVERHEAD
+    }
+
+    #[inline]
+    fn content_bytes(&self) -> usize {
+        self.payload.len()
+    }
+
+    #[inline]
+    fn retain(&self) -> bool {
+        self.reply.is_none()
+    }
+
+    #[cold]
+    fn shared(&self, targets: &Targets) -> Option<Shared> {
+        if !targets.plain.is_empty() {
+            let mut pair = Vec::with_capacity(self.frame_bytes());
+            self.plain(&mut pair);
+            return Some(Shared::Pair(Bytes::from(pair)));
+        }
+        let to = targets.nats.first()?;
+        let headers = self.headers.filter(|_| to.headers);
+        let mut frame =
+            Vec::with_capacity(self.frame_bytes() + to.sid.len() + nats::encode::MESSAGE_OVERHEAD);
+        nats::encode::message(&mut frame, self.subject, to.sid.as_bytes(), self.reply, headers, self.payload);
+        let frame = Bytes::from(frame);
+        let end = frame.len() - LINE_END_BYTES;
+        Some(Shared::Nats { payload: frame.slice(end - self.payload.len()..end), frame })
+    }
+
+    #[inline]
+    fn kept(&self, input: &[u8], shared: Option<&Shared>) -> Option<Kept> {
+        let place = match shared {
+            Some(Shared::Pair(pair)) => Place::Shared(pair.clone()),
+            Some(Shared::Nats { payload, .. }) => Place::SharedContent(payload.clone()),
+            None => Place::Content(range_in(input, self.payload)?),
+        };
+        // A message with a reply is not retained.
+        let meta = self.headers.and_then(|headers| KeptMeta::new(input, None, Some(headers), None));
+        Some(Kept { place, value_bytes: encode::bin_bytes(self.payload.len()), is_nats: true, meta })
+    }
+
+    fn plain(&self, out: &mut Vec<u8>) {
+        encode::bin_message(out, std::str::from_utf8(self.subject).unwrap_or_default(), self.payload);
+    }
+
+    fn with_meta(&self, time_unix_ms: u64, out: &mut Vec<u8>) {
+        let topic = std::str::from_utf8(self.subject).unwrap_or_default();
+        let mut map = Vec::new();
+        let headers = self.headers.map(|block| {
+            headers_to_map(block, &mut map);
+            &*map
+        });
+        let reply = self.reply.and_then(|reply| std::str::from_utf8(reply).ok());
+        let mut value = Vec::with_capacity(encode::bin_bytes(self.payload.len()));
+        encode::bin(&mut value, self.payload);
+        MetaParts { reply, headers, key: None }.message(out, topic, &value, time_unix_ms, false);
+    }
+
+    #[inline]
+    fn text<'s>(&self, _: &'s mut TextScratch) -> Text<'s>
+    where
+        'a: 's,
+    {
+        Text { reply: self.reply, headers: self.headers, payload: self.payload, tail: self.tail }
+    }
+}
+
+impl Kept {
+    /// The message itself. Headers of NATS are written to `map`.
+    pub(super) fn retained<'k>(&'k self, input: &'k [u8], map: &'k mut Vec<u8>) -> Option<Retained<'k>> {
+        let part = |range: &Option<Range<usize>>| input.get(range.clone()?);
+        let pair = match &self.place {
+            Place::Input(range) => Pair::Copied(input.get(range.clone())?),
+            Place::Shared(shared) => Pair::Shared(shared),
+            Place::Content(range) => Pair::Content(input.get(range.clone())?),
+            Place::SharedContent(content) => Pair::SharedContent(content),
+        };
+        let meta = self.meta.as_deref().map(|kept| {
+            let mut headers = part(&kept.headers);
+            if self.is_nats
+                && let Some(block) = headers
+            {
+                headers_to_map(block, map);
+                headers = Some(&*map);
+            }
+            let reply = part(&kept.reply).and_then(|reply| std::str::from_utf8(reply).ok());
+            MetaParts { reply, headers, key: part(&kept.key) }
+        });
+        Some(Retained { pair, value_bytes: self.value_bytes, meta })
+    }
+}
+
+impl KeptMeta {
+    /// If there is anything to keep.
+    fn new(
+        input: &[u8],
+        reply: Option<&[u8]>,
+        headers: Option<&[u8]>,
+        key: Option<&[u8]>,
+    ) -> Option<Box<Self>> {
+        let range = |part: Option<&[u8]>| range_in(input, part?);
+        let is_some = reply.is_some() || headers.is_some() || key.is_some();
+        is_some.then(|| Box::new(KeptMeta { reply: range(reply), headers: range(headers), key: range(key) }))
+    }
+}
+
+/// Where `part` lies in `input`, if it does.
+fn range_in(input: &[u8], part: &[u8]) -> Option<Range<usize>> {
+    let start = part.as_ptr().addr().checked_sub(input.as_ptr().addr())?;
+    let end = start + part.len();
+    (end <= input.len()).then_some(start..end)
+}

@@ -1,0 +1,90 @@
+//! Subscriptions that share the work: each message goes to one of them.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::{Subscriber, Target};
+
+/// The members of a group that match a topic, of all protocols and patterns.
+#[derive(Debug)]
+pub(crate) struct Group {
+    /// The number of its first member among those of all groups of a topic.
+    pub(crate) first: usize,
+    pub(crate) members: Box<[Member]>,
+}
+
+/// A subscription that may get a message.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) target: Target,
+    /// Its session gets the message anyway, through a subscription without a group: a native session gets a message once.
+    pub(crate) has_it: bool,
+}
+
+/// How often a member is drawn before those that can take a message are counted.
+const DRAWS_MAX: usize = 4;
+
+impl Group {
+    /// `have_it` are the native sessions that get the message through a subscription without a group.
+    pub(super) fn new(first: usize, matched: &[&Subscriber], have_it: &HashSet<u64>) -> Self {
+        let mut members: Vec<Member> = Vec::with_capacity(matched.len());
+        for subscriber in matched {
+            let session = subscriber.outbox.session();
+            let is_native = subscriber.subscription.nats.is_none();
+            // Those of a session stand together. A native session is one member, whichever of its patterns match.
+            let again = members
+                .last()
+                .is_some_and(|last| last.is_native() && last.target.outbox.session() == session);
+            if is_native && again {
+                continue;
+            }
+            let target = Target {
+                outbox: Arc::clone(&subscriber.outbox),
+                subscription: Arc::clone(&subscriber.subscription),
+            };
+            members.push(Member { target, has_it: is_native && have_it.contains(&session) });
+        }
+        Group { first, members: members.into() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// The member that gets the next message, and its number among those of all groups: uniformly one of those that take it at once, or, where
+    /// there is none, of those that take it at all. `random` draws a number below its argument.
+    pub(crate) fn choose(&self, mut random: impl FnMut(usize) -> usize) -> Option<(usize, &Member)> {
+        let member = |at: usize| self.members.get(at).map(|member| (self.first + at, member));
+        for _ in 0..DRAWS_MAX {
+            let drawn = member(random(self.members.len()));
+            if let Some((_, drawn_member)) = drawn
+                && drawn_member.is_ready()
+            {
+                return drawn;
+            }
+        }
+        let mut choose_of = |accepts: fn(&Member) -> bool| {
+            let count = self.members.iter().filter(|member| accepts(member)).count();
+            let skip = if count == 0 { return None } else { random(count) };
+            let mut accepted = self.members.iter().enumerate().filter(|(_, member)| accepts(member));
+            accepted.nth(skip).and_then(|(at, _)| member(at))
+        };
+        choose_of(Member::is_ready).or_else(|| choose_of(Member::is_open))
+    }
+}
+
+impl Member {
+    fn is_native(&self) -> bool {
+        self.target.subscription.nats.is_none()
+    }
+
+    /// It takes messages at once, as far as is known.
+    fn is_ready(&self) -> bool {
+        self.is_open() && !self.target.outbox.is_behind()
+    }
+
+    /// It takes messages.
+    fn is_open(&self) -> bool {
+        self.target.subscription.nats.as_ref().is_none_or(|delivery| delivery.is_open())
+    }
+}

@@ -1,0 +1,156 @@
+//! What native clients say beside `Publish`.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use glob_tree::{Dialect, Pattern};
+
+use super::Session;
+use crate::auth::Auth;
+use crate::join::Join;
+use crate::reason::{CloseReason, ErrorCode};
+use crate::routing::Subscription;
+use crate::stats::ClientInfo;
+use crate::wire::native::{Command, CommandError, Hello, Subscribe, VERSION, Welcome, encode};
+
+const NIL: &[u8] = b"\xc0";
+const FALSE: &[u8] = b"\xc2";
+const TRUE: &[u8] = b"\xc3";
+
+impl Session {
+    pub(super) fn execute(&mut self, command: Command<'_>) -> Result<(), CommandError> {
+        if !matches!(command, Command::Hello(_)) {
+            self.need_auth()?;
+        }
+        match command {
+            Command::Subscribe(subscribe) => self.subscribe(&subscribe)?,
+            Command::Unsubscribe { pattern, id } => self.unsubscribe(pattern, id)?,
+            Command::Hello(hello) => self.hello(hello)?,
+            Command::Ping { id } => {
+                self.need_hello("Ping")?;
+                match id {
+                    Some(id) => self.answer(id, NIL),
+                    None => self.say(encode::pong),
+                }
+            }
+            Command::Pong => self.need_hello("Pong")?,
+            Command::Close => {
+                self.need_hello("Close")?;
+                self.outbox.end(CloseReason::Closed);
+            }
+            // Published where it was decoded.
+            Command::Publish(_) => {}
+        }
+        Ok(())
+    }
+
+    fn hello(&mut self, hello: Hello) -> Result<(), CommandError> {
+        if self.introduced {
+            return Err(CommandError::new(ErrorCode::UnexpectedHello, None, "a session says Hello once"));
+        }
+        if self.auth == Auth::Required {
+            let Some(credentials) = hello.auth.clone() else {
+                let error = CommandError::new(ErrorCode::Unauthorized, None, "Hello needs 'auth' here");
+                return Err(CommandError { greets: true, ..error });
+            };
+            self.info.credentials_came();
+            self.auth = Auth::Checking(credentials);
+            self.hello = Some(hello);
+            return Ok(());
+        }
+        self.welcome(hello);
+        Ok(())
+    }
+
+    pub(super) fn welcome(&mut self, hello: Hello) {
+        self.introduced = true;
+        self.info.introduced.store(true, Relaxed);
+        self.outbox.tell();
+        // Set once: a second Hello was refused above.
+        let user = hello.auth.and_then(|auth| auth.user);
+        let _ = self.info.client.set(ClientInfo { name: hello.name, user, ..ClientInfo::default() });
+        let broker = Arc::clone(&self.broker);
+        let limits = broker.limits();
+        let welcome = Welcome {
+            server: self.server.name.to_owned(),
+            version: self.server.version.to_owned(),
+            protocol: VERSION,
+            session: self.info.id,
+            frame_bytes_max: limits.wire.frame_bytes_max as u64,
+            topic_bytes_max: limits.topic_bytes_max as u64,
+            pattern_bytes_max: limits.pattern.bytes_max as u64,
+            subscriptions_max: limits.subscriptions_max as u64,
+            depth_max: limits.wire.depth_max as u64,
+            outbox_bytes_max: limits.outbox_bytes_max as u64,
+            idle_timeout_ms: limits.idle_timeout_ms,
+        };
+        self.say(|out| encode::welcome(out, &welcome));
+    }
+
+    fn subscribe(&mut self, subscribe: &Subscribe<'_>) -> Result<(), CommandError> {
+        if subscribe.has_options {
+            self.need_hello("options")?;
+        }
+        let error = |code, text: String| CommandError::new(code, subscribe.id, text);
+        let limits = self.broker.limits();
+        if subscribe.pattern.is_empty() {
+            return Err(error(ErrorCode::InvalidPattern, "the pattern is empty".to_owned()));
+        }
+        if subscribe.pattern.chars().any(char::is_control) {
+            return Err(error(ErrorCode::InvalidPattern, "the pattern holds a control character".to_owned()));
+        }
+        let pattern = Pattern::parse(subscribe.pattern, Dialect::Glob, &limits.pattern)
+            .map_err(|wrong| error(ErrorCode::InvalidPattern, wrong.to_string()))?;
+        if !self.subscriptions.contains_key(subscribe.pattern)
+            && self.subscriptions.len() >= limits.subscriptions_max
+        {
+            let text = format!("this session has {} subscriptions, the limit", limits.subscriptions_max);
+            return Err(error(ErrorCode::TooManySubscriptions, text));
+        }
+        let policy = subscribe.policy.unwrap_or(limits.policy);
+        let subscription = Subscription::new(pattern, policy, subscribe.meta).in_group(subscribe.group);
+        let subscription = Arc::new(subscription);
+        self.subscriptions.insert(subscribe.pattern.to_owned(), Arc::clone(&subscription));
+        self.info.subscriptions.store(self.subscriptions.len(), Relaxed);
+        let broker = Arc::clone(&self.broker);
+        let since = broker.change_table(|table| {
+            table.insert(Arc::clone(&self.outbox), Arc::clone(&subscription));
+            broker.raise(&subscription);
+            // Answered before any message that it brings.
+            if let Some(id) = subscribe.id {
+                self.answer(id, NIL);
+            }
+            table.changes()
+        });
+        self.join = subscribe.retained.then(|| Join::new(&broker, subscription, since));
+        Ok(())
+    }
+
+    fn unsubscribe(&mut self, pattern: &str, id: Option<u64>) -> Result<(), CommandError> {
+        if id.is_some() {
+            self.need_hello("options")?;
+        }
+        let removed = self.subscriptions.remove(pattern);
+        let found = removed.is_some();
+        self.info.subscriptions.store(self.subscriptions.len(), Relaxed);
+        self.broker.end_subscriptions(&self.outbox, removed.into_iter());
+        if let Some(id) = id {
+            self.answer(id, if found { TRUE } else { FALSE });
+        }
+        Ok(())
+    }
+
+    pub(super) fn need_auth(&self) -> Result<(), CommandError> {
+        if self.auth.is_open() {
+            return Ok(());
+        }
+        Err(CommandError::new(ErrorCode::Unauthorized, None, "this server wants a Hello with 'auth' first"))
+    }
+
+    pub(super) fn need_hello(&self, what: &str) -> Result<(), CommandError> {
+        if self.introduced {
+            return Ok(());
+        }
+        Err(CommandError::new(ErrorCode::HelloRequired, None, format!("{what} need a Hello first")))
+    }
+}
