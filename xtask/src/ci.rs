@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{python, rebuild, tidy};
+use crate::{node, packages, python, rebuild, tidy};
 
 /// How CI is run.
 #[derive(Debug, Clone, clap::Args)]
@@ -43,14 +43,20 @@ const STEPS: [Step; 6] = [
     Step {
         name: "clippy",
         about: "cargo clippy --workspace --all-targets -- -D warnings",
-        run: || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[]),
+        run: || {
+            cargo(&["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"], &[])
+        },
     },
     Step {
         name: "docs",
         about: "cargo doc --no-deps --workspace, warnings are errors",
         run: || cargo(&["doc", "--no-deps", "--workspace"], &[("RUSTDOCFLAGS", "-D warnings")]),
     },
-    Step { name: "setup", about: "Python with msgpack in target/python, for the tests", run: setup },
+    Step {
+        name: "setup",
+        about: "Python with msgpack, and the servers to compare with, for the tests",
+        run: setup,
+    },
     Step { name: "test", about: "cargo test --workspace, doc tests included", run: test },
 ];
 
@@ -125,12 +131,14 @@ fn cargo_command(args: &[&str], environment: &[(&str, &str)]) -> Command {
 
 fn setup() -> Result<Outcome> {
     let python = python::provide()?;
+    println!("{}\n{}", python.display(), node::provide()?.display());
+    println!("{}", packages::provide()?);
     Ok(Outcome { passed: true, note: python.display().to_string() })
 }
 
 /// The tests. Their lines are passed on as they come, and counted.
 fn test() -> Result<Outcome> {
-    let mut command = cargo_command(&["test", "--workspace", "--no-fail-fast"], &[]);
+    let mut command = cargo_command(&["test", "--workspace", "--all-features", "--no-fail-fast"], &[]);
     let mut child = command.stdout(Stdio::piped()).spawn().context("cannot run cargo")?;
     let stdout = child.stdout.take().context("no output of cargo")?;
     let mut counts = TestCounts::default();

@@ -3,103 +3,124 @@
 //! The generator is a process of its own with a handful of threads and raw sockets, because on two cores everything it needs is
 //! taken from the broker. The way of a message: `publish` patches numbers and times into a batch of ready frames (`frame`) and writes it; `receive`
 //! reads, `subscriber` recognises the frames and keeps the books (`tracker`, `latency`), and tells the publisher through the
-//! window (`flow`). `run` puts one run together, `scenario` says what it does; `versus`, `suite` and `memory` repeat and compare.
+//! window (`flow`). `run` puts one run together, `scenario` says what it does and `side` what happens beside; `job` says which runs a command is.
+//! `beside`, `find`, `compare`, `suite` and `memory` make one result of several runs; `report` shows it.
 
 mod args;
+mod asserts;
+mod baseline;
 mod bench;
+mod beside;
+mod busy;
 mod clock;
+mod compare;
+mod find;
+#[cfg(test)]
+mod fixture;
 mod flow;
 mod frame;
+mod group;
 mod host;
+mod job;
 mod latency;
+mod layout;
+mod link;
 mod memory;
+mod metric;
+mod middle;
 mod outcome;
+mod payload;
+mod peer;
+mod performance;
+mod prepare;
 mod progress;
+mod protocol;
 mod publish;
 mod receive;
 mod report;
+mod restart;
 mod run;
 mod scenario;
+mod selection;
+mod series;
+#[cfg(test)]
+mod servers;
 mod session;
 mod shared;
+mod side;
+mod stamp;
 mod subscriber;
 mod suite;
 #[cfg(test)]
 mod tests;
 mod tracker;
-mod versus;
-
-use std::path::Path;
 
 use anyhow::{Context, Result};
-use serde::Serialize;
 
 pub(crate) use args::LoadArgs;
 use bench::Bench;
-use run::Peer;
+use job::{Against, Job};
+pub(crate) use peer::Peer;
+pub(crate) use progress::give_back as give_back_terminal;
+use report::{Output, Report, Section};
 pub(crate) use session::Session;
-use versus::Comparison;
 
-/// Runs what the arguments say. False if messages were lost, duplicated, reordered or changed.
+/// Runs what the arguments say. False if messages were lost, duplicated, reordered or changed, or if something was not as it was asserted.
 pub(crate) fn run(args: &LoadArgs) -> Result<bool> {
+    if args.list {
+        // Whoever reads only the first lines has what they wanted.
+        std::io::Write::write_all(&mut std::io::stdout(), scenario::kind::list().as_bytes())
+            .unwrap_or_default();
+        return Ok(true);
+    }
     crate::signal::listen()?;
     // Beyond its default bound this process could not open a thousand connections.
     crate::procfs::raise_open_files();
-    let scenario = args.scenario()?;
+    let job = args.job()?;
+    let output = args.output.prepare()?;
     let bench = Bench::new(args)?;
-    if args.suite {
-        let report = suite::run(&bench, args.times(), args.runs)?;
-        let text = report.markdown();
-        println!("{text}");
-        if let Some(path) = &args.markdown {
-            std::fs::write(path, &text).with_context(|| format!("cannot write {}", path.display()))?;
+    let peer = if args.relay { Peer::Relay } else { Peer::Broker };
+    let against = Against { bench: &bench, address: args.addr, peer };
+    let stage = progress::Stage::enter(args.output.plain());
+    let report = match job {
+        Job::Runs(planned) => against.runs(&planned)?,
+        Job::Find(scenario) => against.find(&args.find, &scenario)?,
+        Job::Compare { scenarios, peers, runs } => job::compare(&bench, &scenarios, &peers, runs)?,
+        Job::Performance { times, runs } => performance::run(&bench, times, runs)?,
+        Job::Suite { times, runs } => {
+            let report = suite::run(&bench, times, runs)?;
+            drop(stage);
+            return suite(args, &output, &report);
         }
-        write_json(args, &report)?;
-        return Ok(report.checks_hold());
-    }
-    if let Some(count) = args.idle {
-        return show_memory(args, &memory::idle(&bench, count, args.hello)?);
-    }
-    if let Some(count) = args.retained_topics {
-        return show_memory(args, &memory::retained(&bench, count, args.retained_size())?);
-    }
-    if args.versus_relay {
-        let comparison = Comparison::run(&bench, &scenario, args.runs, None)?;
-        println!("{}\n{}", versus::throughput_table(&[&comparison]), versus::latency_table(&[&comparison]));
-        write_json(args, &comparison)?;
-        return Ok(comparison.checks_hold());
-    }
-    let outcome = match args.addr {
-        Some(address) => Bench::run_at(&scenario, address)?,
-        None => bench.run(&scenario, if args.relay { Peer::Relay } else { Peer::Broker }, "")?,
+        Job::Idle { count, hello } => {
+            let row = memory::idle(&bench, count, hello)?;
+            drop(stage);
+            return memory(&output, &row);
+        }
+        Job::Retained { count, size } => {
+            let row = memory::retained(&bench, count, size)?;
+            drop(stage);
+            return memory(&output, &row);
+        }
     };
-    println!("{}\n{}", scenario.title(), report::table(&outcome));
-    write_json(args, &outcome)?;
-    Ok(outcome.checks.hold())
-}
-
-fn show_memory(args: &LoadArgs, row: &memory::MemoryRow) -> Result<bool> {
-    println!("{}", memory::table(std::slice::from_ref(row)));
-    write_json(args, row)?;
-    Ok(true)
-}
-
-/// Writes `--output`, if it was given: the result, and the machine that it was measured on.
-fn write_json(args: &LoadArgs, result: &impl Serialize) -> Result<()> {
-    let Some(path) = &args.output else { return Ok(()) };
-    write_file(path, result).with_context(|| format!("cannot write {}", path.display()))
-}
-
-fn write_file(path: &Path, result: &impl Serialize) -> Result<()> {
-    #[derive(Serialize)]
-    struct File<'a, T> {
-        /// Raised when a key changes its meaning or goes away.
-        format: u32,
-        host: host::Host,
-        result: &'a T,
+    drop(stage);
+    if crate::signal::asked_to_stop() {
+        println!("interrupted: what there is so far");
     }
-    let file = File { format: 1, host: host::Host::read(), result };
-    let mut text = serde_json::to_string_pretty(&file)?;
-    text.push('\n');
-    Ok(std::fs::write(path, text)?)
+    output.finish(&report)
+}
+
+fn suite(args: &LoadArgs, output: &Output, report: &suite::SuiteReport) -> Result<bool> {
+    let text = report.markdown();
+    println!("{text}");
+    if let Some(path) = &args.markdown {
+        std::fs::write(path, &text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    output.finish(&Report::new(None, Vec::new()).with(Section::new("suite", Vec::new(), report)?))?;
+    Ok(report.checks_hold())
+}
+
+fn memory(output: &Output, row: &memory::MemoryRow) -> Result<bool> {
+    println!("{}", memory::table(std::slice::from_ref(row)));
+    output.finish(&Report::new(None, Vec::new()).with(Section::new("memory", Vec::new(), row)?))
 }

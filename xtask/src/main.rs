@@ -7,6 +7,8 @@
 mod ci;
 mod demo;
 mod load;
+mod node;
+mod packages;
 mod process;
 mod procfs;
 mod python;
@@ -37,7 +39,7 @@ enum Task {
     Ci(ci::CiArgs),
     /// Checks the project's own rules: who imports whom, heads of modules, no bare sleeps in tests
     Tidy,
-    /// Provides what the tests need beside Rust: Python with msgpack, in target/python
+    /// Provides what the tests need beside Rust: packages for Python and Node, in target, and the servers that are compared
     Setup,
     /// How fast, how late, and whether everything arrived
     Loadtest(Box<load::LoadArgs>),
@@ -75,16 +77,22 @@ fn run(task: Task) -> Result<u8> {
     {
         return Ok(code);
     }
+    let asks_for_all = matches!(task, Task::Loadtest(_));
     let good = match task {
         Task::Ci(args) => return Ok(u8::from(!ci::run(&args)?)),
         Task::Tidy => return Ok(u8::from(!tidy::run()?)),
         Task::Setup => {
-            println!("{}", python::provide()?.display());
+            println!("{}\n{}", python::provide()?.display(), node::provide()?.display());
+            println!("{}", packages::provide()?);
             true
         }
         Task::Loadtest(args) => load::run(&args)?,
         Task::Demo(args) => demo::run(&args).map(|()| true)?,
         Task::Relay(args) => relay::run(&args).map(|()| true)?,
     };
+    // Whoever pressed Ctrl-C has seen what there was so far, and knows that it is not all.
+    if signal::asked_to_stop() && asks_for_all {
+        return Ok(signal::INTERRUPTED);
+    }
     Ok(if good { 0 } else { BROKEN_PROMISE })
 }

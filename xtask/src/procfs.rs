@@ -1,4 +1,4 @@
-//! What the system knows of a process: processor time and resident memory. `None` where it does not tell.
+//! What the system knows of a process: processor time, resident memory, open files, threads. `None` where it does not tell.
 
 use std::time::Duration;
 
@@ -36,6 +36,16 @@ pub(crate) fn resident_bytes(pid: u32) -> Option<u64> {
     Some(kib * 1024)
 }
 
+/// Open files of process `pid`, sockets included.
+pub(crate) fn open_files(pid: u32) -> Option<u64> {
+    Some(std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count() as u64)
+}
+
+/// Threads of process `pid`.
+pub(crate) fn threads(pid: u32) -> Option<u64> {
+    Some(std::fs::read_dir(format!("/proc/{pid}/task")).ok()?.count() as u64)
+}
+
 /// Raises the bound of open files of this process, and of those it starts, as far as the system lets it. Returns the bound.
 pub(crate) fn raise_open_files() -> Option<u64> {
     #[cfg(unix)]
@@ -70,5 +80,7 @@ mod tests {
         assert!(cpu_time(std::process::id()).is_some());
         assert!(resident_bytes(std::process::id()).is_some_and(|bytes| bytes > 100_000));
         assert!(resident_bytes(u32::MAX).is_none());
+        assert!(open_files(std::process::id()).is_some_and(|count| count > 2));
+        assert!(threads(std::process::id()).is_some_and(|count| count > 0));
     }
 }

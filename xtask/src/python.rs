@@ -1,4 +1,5 @@
-//! Python for the tests: a virtual environment in `target/python` with `msgpack`, which the tests of the example client use.
+//! Python for the tests: a virtual environment in `target/python` with `msgpack`, which the tests of the example client use, and
+//! `nats-py`, a client that was not written here.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -8,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::rebuild;
 
 /// What the tests import.
-const PACKAGES: [&str; 1] = ["msgpack==1.1.2"];
+const PACKAGES: [&str; 2] = ["msgpack==1.1.2", "nats-py==2.16.0"];
 
 /// Makes the environment unless it is there already. Returns its interpreter.
 pub(crate) fn provide() -> Result<PathBuf> {
@@ -51,6 +52,6 @@ fn interpreter(directory: &Path) -> PathBuf {
 
 fn works(python: &Path) -> bool {
     let mut check = Command::new(python);
-    check.args(["-c", "import msgpack"]).stdout(Stdio::null()).stderr(Stdio::null());
+    check.args(["-c", "import msgpack, nats"]).stdout(Stdio::null()).stderr(Stdio::null());
     check.status().is_ok_and(|status| status.success())
 }

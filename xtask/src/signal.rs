@@ -30,6 +30,7 @@ pub(crate) fn listen() -> Result<()> {
                 signals.next().await;
                 if ASKED.fetch_add(1, Ordering::SeqCst) > 0 {
                     crate::process::kill_all();
+                    crate::load::give_back_terminal();
                     std::process::exit(i32::from(INTERRUPTED));
                 }
             }

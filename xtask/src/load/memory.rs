@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use broker_core::wire::native::{PublishOptions, encode};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::bench::Bench;
+use super::peer::Peer;
+use super::progress;
 use super::report::{bytes, grouped, markdown};
-use super::run::Peer;
 use super::session::{Session, connect};
 use crate::process::Process;
 use crate::{procfs, signal};
@@ -68,7 +68,6 @@ pub(crate) fn idle(bench: &Bench, count: usize, hello: bool) -> Result<MemoryRow
     let mut watcher = Session::connect(process.address(), "loadtest --idle")?;
     watcher.flush()?;
     let before = settled(&mut process)?;
-    let bar = bar("idle connections", count);
     let mut plain: Vec<TcpStream> = Vec::new();
     let mut sessions: Vec<Session> = Vec::new();
     for number in 0..count {
@@ -78,9 +77,8 @@ pub(crate) fn idle(bench: &Bench, count: usize, hello: bool) -> Result<MemoryRow
         } else {
             plain.push(connect(process.address())?);
         }
-        bar.inc(1);
+        progress::count("idle connections", number as u64 + 1, count as u64);
     }
-    bar.finish_and_clear();
     wait_for_files(&mut process, count)?;
     let after = settled(&mut process)?;
     drop((plain, sessions, watcher));
@@ -97,7 +95,6 @@ pub(crate) fn retained(bench: &Bench, count: usize, size: usize) -> Result<Memor
     let mut value = vec![0xc6];
     value.extend_from_slice(&u32::try_from(size).context("--size is too large")?.to_be_bytes());
     value.resize(value.len() + size, 0x5a);
-    let bar = bar("retained topics", count);
     let mut frames = Vec::new();
     for number in 0..count {
         encode::publish(&mut frames, &format!("retained/{number}"), &value, &PublishOptions::default());
@@ -106,11 +103,10 @@ pub(crate) fn retained(bench: &Bench, count: usize, size: usize) -> Result<Memor
             session.send(&frames)?;
             frames.clear();
         }
-        bar.inc(1);
+        progress::count("retained topics", number as u64 + 1, count as u64);
     }
     session.send(&frames)?;
     session.flush()?;
-    bar.finish_and_clear();
     let after = settled(&mut process)?;
     let kept = Session::connect(process.address(), "loadtest counts")?.count_retained("retained/*")?;
     ensure!(kept == count as u64, "{} of {} topics are kept", grouped(kept), grouped(count as u64));
@@ -137,12 +133,6 @@ pub(crate) fn table(rows: &[MemoryRow]) -> String {
     };
     let head = ["memory", "count", "resident before", "resident after", "each", "bound"];
     markdown(&head, &rows.iter().map(show).collect::<Vec<_>>())
-}
-
-fn bar(name: &'static str, count: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len}");
-    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(count as u64).with_style(style.progress_chars("=> ")).with_prefix(name)
 }
 
 /// Resident memory once it stays where it is.

@@ -1,46 +1,176 @@
-//! The progress bar of a run, and the look-out for a peer that dies.
+//! The progress of runs: a view on a terminal, lines elsewhere; and the look-out for a peer that dies.
+//!
+//! [`Stage`] is entered once for a command and takes the terminal over if there is one, on standard error: results go to standard output, wherever
+//! that leads. Runs come and go on it as [`Progress`]. The terminal is given back when the stage is dropped, by the hook of a panic on any thread, and
+//! by [`give_back`] where a process ends without unwinding.
 
-use std::time::Duration;
+mod model;
+mod terminal;
+mod view;
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use indicatif::{ProgressBar, ProgressStyle};
 
-use super::report::number;
+use super::outcome::Outcome;
+use super::report::{micros, number};
 use super::run::Watch;
+use super::series::Second;
 use crate::process::Process;
+use model::Model;
+use terminal::Screen;
 
-/// A bar on standard error; nothing where that is no terminal.
+pub(crate) use terminal::give_back;
+
+/// Between two lines about a run where there is no view.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+/// Between two frames of the view: faster than anybody reads, and the generator needs the time.
+const FRAME_EVERY: Duration = Duration::from_millis(200);
+
+/// What runs are shown on; `None` while no stage was entered.
+static ON_STAGE: Mutex<Option<Show>> = Mutex::new(None);
+
+#[derive(Debug)]
+enum Show {
+    View(Box<View>),
+    Lines,
+}
+
+/// A view on a terminal.
+#[derive(Debug)]
+struct View {
+    screen: Screen,
+    model: Model,
+    drawn: Instant,
+}
+
+fn on_stage(act: impl FnOnce(&mut Show)) {
+    if let Some(show) = &mut *ON_STAGE.lock().unwrap_or_else(PoisonError::into_inner) {
+        act(show);
+    }
+}
+
+/// Holds the terminal.
+#[derive(Debug)]
+pub(crate) struct Stage(());
+
+impl Stage {
+    /// Takes the terminal over if there is one that is large enough; `plain` says not to.
+    pub(crate) fn enter(plain: bool) -> Self {
+        let screen = if plain { None } else { Screen::enter() };
+        let show = match screen {
+            Some(screen) => Show::View(Box::new(View { screen, model: Model::new(), drawn: Instant::now() })),
+            None => Show::Lines,
+        };
+        *ON_STAGE.lock().unwrap_or_else(PoisonError::into_inner) = Some(show);
+        Self(())
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        // The screen gives the terminal back.
+        *ON_STAGE.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+impl Show {
+    fn draw(&mut self, now: bool) {
+        if let Self::View(view) = self
+            && (now || view.drawn.elapsed() >= FRAME_EVERY)
+        {
+            view.drawn = Instant::now();
+            view.screen.draw(&view.model);
+        }
+    }
+}
+
+/// Tells what goes on while no run does, or beside it.
+pub(crate) fn note(text: &str) {
+    on_stage(|show| {
+        match show {
+            Show::View(view) => view.model.note(text),
+            Show::Lines => eprintln!("{text}"),
+        }
+        show.draw(true);
+    });
+}
+
+/// Tells how far something is that is counted: connections made, topics published.
+pub(crate) fn count(what: &str, done: u64, total: u64) {
+    on_stage(|show| {
+        if let Show::View(view) = show {
+            view.model.count(what, done, total);
+        }
+        show.draw(done == total);
+    });
+}
+
+/// One run on the stage.
 #[derive(Debug)]
 pub(crate) struct Progress<'a> {
-    bar: ProgressBar,
     process: Option<&'a mut Process>,
+    line_due: Duration,
+    last: Option<Second>,
 }
 
 impl<'a> Progress<'a> {
-    /// A bar for a run called `title`, whose peer is `process` if it is ours.
+    /// A run called `title`, whose peer is `process` if it is ours.
     pub(crate) fn new(title: &str, process: Option<&'a mut Process>) -> Self {
-        let template = "{prefix} [{bar:30}] {msg}";
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = ProgressBar::new(1).with_style(style.progress_chars("=> ")).with_prefix(title.to_owned());
-        Self { bar, process }
+        on_stage(|show| {
+            match show {
+                Show::View(view) => view.model.begin(title),
+                Show::Lines => eprintln!("{title}"),
+            }
+            show.draw(true);
+        });
+        Self { process, line_due: LINE_EVERY, last: None }
     }
 }
 
 impl Watch for Progress<'_> {
     fn tick(&mut self, done: Duration, total: Duration, delivered_per_s: f64) {
-        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        self.bar.set_length(millis(total));
-        self.bar.set_position(millis(done));
-        self.bar.set_message(format!("{} delivered/s", number(delivered_per_s)));
+        on_stage(|show| {
+            match show {
+                Show::View(view) => view.model.tick(done, total, delivered_per_s),
+                Show::Lines if done >= self.line_due && done < total => {
+                    self.line_due += LINE_EVERY;
+                    let p99 = self.last.as_ref().and_then(|second| second.p99_us);
+                    let p99 = p99.map_or_else(String::new, |p99| format!(", p99 {}", micros(p99)));
+                    eprintln!(
+                        "  {} s of {} s: {} delivered/s{p99}",
+                        done.as_secs(),
+                        total.as_secs(),
+                        number(delivered_per_s)
+                    );
+                }
+                Show::Lines => {}
+            }
+            show.draw(false);
+        });
+    }
+
+    fn second(&mut self, second: &Second) {
+        self.last = Some(second.clone());
+        on_stage(|show| {
+            if let Show::View(view) = show {
+                view.model.second(second.clone());
+            }
+            show.draw(true);
+        });
+    }
+
+    fn end(&mut self, outcome: &Outcome) {
+        on_stage(|show| {
+            if let Show::View(view) = show {
+                view.model.end(outcome);
+            }
+            show.draw(true);
+        });
     }
 
     fn check(&mut self) -> Result<()> {
         self.process.as_mut().map_or(Ok(()), |process| process.check())
-    }
-}
-
-impl Drop for Progress<'_> {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
     }
 }

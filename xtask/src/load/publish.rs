@@ -1,6 +1,6 @@
 //! A publishing thread: some publishers, each with its socket, its batch and its window or schedule.
 //!
-//! It never reads. Sockets do not block; a thread with nothing to do sleeps until a socket takes more, a window opens or a message is
+//! It reads what the server answers, and throws it away. Sockets do not block; a thread with nothing to do sleeps until a socket takes more, a window opens or a message is
 //! due. A batch that was begun is always finished, so that the stream ends between two frames.
 
 use std::io::{ErrorKind, Write};
@@ -10,12 +10,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use hdrhistogram::Histogram;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
 
+use super::busy::Busy;
 use super::clock::nanos;
 use super::flow::Window;
 use super::frame::Batch;
+use super::latency::histogram;
+use super::protocol::Replies;
 use super::shared::Shared;
 
 /// How long a thread sleeps at most before it looks at everything again. Guessed; only a lost wake-up would need it.
@@ -25,6 +29,8 @@ const IDLE_MAX: Duration = Duration::from_millis(10);
 const NAP_MIN: Duration = Duration::from_micros(10);
 /// How long messages that were due before the end may still be sent after it.
 const CATCH_UP: Duration = Duration::from_millis(500);
+/// How often a thread that never waits looks for answers of the server. Guessed: Redis answers 10 KB in that time.
+const ANSWERS_EVERY: Duration = Duration::from_millis(1);
 /// The token of the waker; publishers have their index.
 const WAKER: Token = Token(usize::MAX);
 
@@ -52,6 +58,17 @@ impl Schedule {
     }
 }
 
+/// Who reads what the server says to a publisher.
+#[derive(Debug)]
+pub(crate) enum Answers {
+    /// It says nothing.
+    None,
+    /// The publisher.
+    Read(Replies),
+    /// The subscriber on the same connection. It sets the flag when the server asks for a sign of life, which these bytes are.
+    ReadElsewhere(Arc<AtomicBool>, &'static [u8]),
+}
+
 /// One publisher.
 #[derive(Debug)]
 pub(crate) struct Publisher {
@@ -60,12 +77,17 @@ pub(crate) struct Publisher {
     batch: Batch,
     window: Window,
     schedule: Option<Schedule>,
-    /// Set by the receiving side of the same connection when the server asks for a sign of life.
-    ping: Option<Arc<AtomicBool>>,
+    answers: Answers,
+    /// To be written between two batches.
+    pong: &'static [u8],
     sent: u64,
     /// What of the batch has yet to be written.
     pending: Range<usize>,
     blocked: bool,
+    /// It had to wait for its socket or its window since it last had messages to send.
+    held_up: bool,
+    /// When that was last over: that messages due before then are late is the peer's doing.
+    excused_until: u64,
     done: bool,
 }
 
@@ -89,7 +111,7 @@ impl Publisher {
         batch: Batch,
         window: Window,
         schedule: Option<Schedule>,
-        ping: Option<Arc<AtomicBool>>,
+        answers: Answers,
     ) -> Result<Self> {
         stream.set_nonblocking(true).context("cannot make a socket non-blocking")?;
         Ok(Self {
@@ -98,15 +120,19 @@ impl Publisher {
             batch,
             window,
             schedule,
-            ping,
+            answers,
+            pong: &[],
             sent: 0,
             pending: 0..0,
             blocked: false,
+            held_up: false,
+            excused_until: 0,
             done: false,
         })
     }
 
-    fn turn(&mut self, now: u64, until: u64) -> Result<Turn> {
+    fn turn(&mut self, now: u64, shared: &Shared, lag: &mut Histogram<u64>) -> Result<Turn> {
+        let until = shared.until();
         if self.pending.is_empty() {
             // Without a schedule everything is always due.
             let due = self
@@ -123,11 +149,23 @@ impl Publisher {
             }
             let count = due.min(self.window.room(self.sent)).min(self.batch.messages_max() as u64);
             if count == 0 {
+                self.held_up = true;
                 return Ok(Turn::Waits);
+            }
+            if std::mem::take(&mut self.held_up) {
+                self.excused_until = now;
+            }
+            if let Some(schedule) = self.schedule.filter(|_| now >= shared.measure_from) {
+                for due in (self.sent..self.sent + count).map(|number| schedule.due(number)) {
+                    if due >= self.excused_until {
+                        lag.saturating_record(now.saturating_sub(due));
+                    }
+                }
             }
             self.fill(now, count);
         }
         if self.blocked {
+            self.held_up = true;
             return Ok(Turn::Waits);
         }
         self.write()
@@ -137,9 +175,9 @@ impl Publisher {
         let count_here = usize::try_from(count).unwrap_or(usize::MAX);
         self.pending = match self.schedule {
             Some(schedule) => {
-                self.batch.fill(self.number, self.sent, count_here, |number| schedule.due(number))
+                self.batch.fill(self.number, self.sent, count_here, now, |number| schedule.due(number))
             }
-            None => self.batch.fill(self.number, self.sent, count_here, |_| now),
+            None => self.batch.fill(self.number, self.sent, count_here, now, |_| now),
         };
         self.sent += count;
         self.window.flow().set_sent(self.sent);
@@ -163,13 +201,27 @@ impl Publisher {
         }
     }
 
-    /// A server that heard nothing for a while asks; any frame would do, this is the smallest.
+    /// Reads what the server answered.
+    fn read(&mut self) -> Result<()> {
+        if let Answers::Read(replies) = &mut self.answers {
+            let pong = replies.drain(&mut self.stream).context(format!("publisher {}", self.number))?;
+            if !pong.is_empty() {
+                self.pong = pong;
+            }
+        }
+        Ok(())
+    }
+
+    /// A server that heard nothing for a while asks. Only between two batches.
     fn answer_ping(&mut self) -> Result<()> {
-        if self.ping.as_ref().is_some_and(|ping| ping.swap(false, Ordering::Relaxed)) {
-            let mut pong = Vec::new();
-            broker_core::wire::native::encode::pong(&mut pong);
-            // The socket is empty: whoever writes much is not asked.
-            self.stream.write_all(&pong).context("cannot answer a ping")?;
+        if let Answers::ReadElsewhere(flag, pong) = &self.answers
+            && flag.swap(false, Ordering::Relaxed)
+        {
+            self.pong = pong;
+        }
+        if !self.pong.is_empty() {
+            // The socket is empty: whoever writes much is not asked, or answers in time.
+            self.stream.write_all(std::mem::take(&mut self.pong)).context("cannot answer a ping")?;
         }
         Ok(())
     }
@@ -181,6 +233,12 @@ pub(crate) struct PublishThread {
     poll: Poll,
     waker: Arc<Waker>,
     publishers: Vec<Publisher>,
+    /// Whether there may be answers to read.
+    reads: bool,
+    /// How much later than intended messages were handed over while measuring, nanoseconds; but for what a full socket or window held up.
+    pub(crate) lag: Histogram<u64>,
+    /// How busy the thread was while measuring.
+    pub(crate) busy: Busy,
 }
 
 impl PublishThread {
@@ -188,7 +246,14 @@ impl PublishThread {
     pub(crate) fn new() -> Result<Self> {
         let poll = Poll::new().context("cannot poll sockets")?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER).context("cannot make a waker")?);
-        Ok(Self { poll, waker, publishers: Vec::new() })
+        Ok(Self {
+            poll,
+            waker,
+            publishers: Vec::new(),
+            reads: false,
+            lag: histogram(),
+            busy: Busy::default(),
+        })
     }
 
     /// What wakes this thread.
@@ -199,9 +264,14 @@ impl PublishThread {
     /// Adds one.
     pub(crate) fn add(&mut self, mut publisher: Publisher) -> Result<()> {
         let token = Token(self.publishers.len());
+        let interest = match publisher.answers {
+            Answers::Read(_) => Interest::WRITABLE | Interest::READABLE,
+            Answers::None | Answers::ReadElsewhere(..) => Interest::WRITABLE,
+        };
+        self.reads |= interest.is_readable();
         self.poll
             .registry()
-            .register(&mut publisher.stream, token, Interest::WRITABLE)
+            .register(&mut publisher.stream, token, interest)
             .context("cannot poll a socket")?;
         self.publishers.push(publisher);
         Ok(())
@@ -210,6 +280,7 @@ impl PublishThread {
     /// Publishes until the run ends. The sockets stay open until the thread's state is dropped: it is returned.
     pub(crate) fn run(mut self, shared: &Shared) -> Result<Self> {
         let result = self.publish(shared);
+        self.busy.look(shared.clock.now(), shared);
         shared.published();
         if result.is_err() {
             shared.abort();
@@ -220,8 +291,14 @@ impl PublishThread {
     fn publish(&mut self, shared: &Shared) -> Result<()> {
         precise_sleep();
         let mut events = Events::with_capacity(256);
+        let mut looked = 0;
         loop {
             let now = shared.clock.now();
+            self.busy.look(now, shared);
+            if self.reads && now > looked + nanos(ANSWERS_EVERY) {
+                looked = now;
+                self.wait(&mut events, Duration::ZERO)?;
+            }
             if now < shared.start {
                 std::thread::sleep(Duration::from_nanos(shared.start - now));
                 continue;
@@ -231,7 +308,7 @@ impl PublishThread {
             }
             let (mut wrote, mut blocked, mut due, mut done) = (false, false, None, true);
             for publisher in self.publishers.iter_mut().filter(|publisher| !publisher.done) {
-                match publisher.turn(now, shared.until)? {
+                match publisher.turn(now, shared, &mut self.lag)? {
                     Turn::Wrote => wrote = true,
                     Turn::Due(at) => due = Some(due.map_or(at, |earlier: u64| earlier.min(at))),
                     Turn::Waits => {}
@@ -244,7 +321,7 @@ impl PublishThread {
                 return Ok(());
             }
             // A full pipe to the peer must not hang the run: the drain time bounds the last batch as well.
-            if now > shared.until + nanos(shared.drain) {
+            if now > shared.until() + nanos(shared.drain) {
                 anyhow::bail!("the peer did not take the last messages within {:?}", shared.drain);
             }
             match (wrote, due) {
@@ -267,7 +344,10 @@ impl PublishThread {
         }
         for event in &*events {
             if let Some(publisher) = self.publishers.get_mut(event.token().0) {
-                publisher.blocked = false;
+                publisher.blocked &= !event.is_writable();
+                if event.is_readable() {
+                    publisher.read()?;
+                }
             }
         }
         if events.is_empty() && timeout > Duration::ZERO {

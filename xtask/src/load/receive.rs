@@ -5,13 +5,16 @@
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
+use super::busy::Busy;
 use super::latency::Latencies;
+use super::series::Exchange;
 use super::shared::Shared;
 use super::subscriber::Subscriber;
 
@@ -37,7 +40,9 @@ pub(crate) struct ReceiveThread {
     links: Vec<Link>,
     buffer: Vec<u8>,
     delivered: u64,
+    skipped: u64,
     latencies: Latencies,
+    busy: Busy,
 }
 
 /// What a thread hands back.
@@ -45,20 +50,22 @@ pub(crate) struct ReceiveThread {
 pub(crate) struct Received {
     /// Its subscribers, with their counts.
     pub(crate) subscribers: Vec<Subscriber>,
-    /// The latencies of what arrived while measuring.
-    pub(crate) latencies: Latencies,
+    /// How busy it was while measuring.
+    pub(crate) busy: Busy,
 }
 
 impl ReceiveThread {
-    /// Thread `index`, without subscribers yet.
-    pub(crate) fn new(index: usize) -> Result<Self> {
+    /// Thread `index`, without subscribers yet; hands the latencies of full seconds to `exchange`.
+    pub(crate) fn new(index: usize, exchange: &Arc<Exchange>) -> Result<Self> {
         Ok(Self {
             index,
             poll: Poll::new().context("cannot poll sockets")?,
             links: Vec::new(),
             buffer: vec![0; 2 * READ_BYTES],
             delivered: 0,
-            latencies: Latencies::new(),
+            skipped: 0,
+            latencies: Latencies::new(Arc::clone(exchange)),
+            busy: Busy::default(),
         })
     }
 
@@ -82,7 +89,7 @@ impl ReceiveThread {
 
     /// Receives until everything that was sent has come, or nothing comes any more.
     pub(crate) fn run(mut self, shared: &Shared) -> Result<Received> {
-        self.latencies.measure(shared.measure_from, shared.until);
+        self.latencies.measure(shared.measure_from, shared.until());
         let result = self.receive(shared);
         if result.is_err() {
             shared.abort();
@@ -91,7 +98,7 @@ impl ReceiveThread {
         self.latencies.finish();
         Ok(Received {
             subscribers: self.links.into_iter().map(|link| link.subscriber).collect(),
-            latencies: self.latencies,
+            busy: self.busy,
         })
     }
 
@@ -124,6 +131,11 @@ impl ReceiveThread {
                     return Ok(());
                 }
             }
+            let now = shared.clock.now();
+            self.busy.look(now, shared);
+            if idle {
+                self.latencies.tick(now);
+            }
             if !idle {
                 arrived = Instant::now();
             } else if shared.all_published() && arrived.elapsed() > shared.drain {
@@ -155,14 +167,15 @@ impl ReceiveThread {
             place.copy_from_slice(&link.partial);
         }
         let bytes = self.buffer.get(..kept + length).unwrap_or(&[]);
-        let before = link.subscriber.delivered();
+        let before = (link.subscriber.delivered(), link.subscriber.skipped());
         let used = link.subscriber.take(bytes, now, &mut self.latencies)?;
         link.partial.clear();
         link.partial.extend_from_slice(bytes.get(used..).unwrap_or(&[]));
         link.subscriber.answer_ping(&mut link.stream)?;
-        self.delivered += link.subscriber.delivered() - before;
+        self.delivered += link.subscriber.delivered() - before.0;
+        self.skipped += link.subscriber.skipped() - before.1;
         if let Some(counter) = shared.delivered.get(self.index) {
-            counter.set(self.delivered);
+            counter.set(self.delivered, self.skipped);
         }
         // A short read has emptied the socket, on Linux; elsewhere only the next one says so.
         Ok(length == READ_BYTES || !cfg!(target_os = "linux"))

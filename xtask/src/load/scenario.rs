@@ -1,6 +1,11 @@
-//! What a run does: who publishes what to which topics, who subscribes to what, how fast and for how long.
+//! What a run does: who publishes what to which topics, who subscribes to what, how fast and for how long, and what happens beside.
 //!
-//! Pure: made from arguments or by the suite, read by the run. A later kind of scenario is another constructor.
+//! Pure: made from arguments (`kind`, `shape`, `plans`) or by the suite, read by the run.
+
+pub(crate) mod kind;
+mod parameter;
+mod plans;
+pub(crate) mod shape;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,14 +14,19 @@ use anyhow::{Context, Result, ensure};
 use broker_core::glob_tree::Pattern;
 use serde::Serialize;
 
+use super::report::grouped;
+use super::side::Side;
+pub(crate) use kind::Kind;
+pub(crate) use parameter::Flag;
+pub(crate) use plans::plan;
+pub(crate) use shape::ShapeArgs;
+
 /// Bytes on their way to one subscriber, over all publishers, unless `--window` says otherwise. Far below the default outbox, so that
 /// nothing has to be skipped. Measured with the relay: with 4 MiB it is half as fast at 1 KiB and 64 KiB, presumably because
 /// the bytes leave the caches between two copies.
 const WINDOW_BYTES: usize = 1 << 20;
 /// Publishers that a stamp can tell apart.
 const PUBLISHERS_MAX: usize = 1 << 16;
-/// The topics of lbroker's test client.
-const LBROKER_TOPICS: [&str; 7] = ["a", "b", "c", "d", "e", "f", "g"];
 
 /// One publisher.
 #[derive(Debug, Clone)]
@@ -36,6 +46,26 @@ pub(crate) struct SubscriberPlan {
     pub(crate) group: u32,
     /// The publisher that uses the same connection.
     pub(crate) publisher: Option<u16>,
+    /// The group that it shares its messages with, where the protocol has groups.
+    pub(crate) queue: Option<Arc<str>>,
+    /// Which messages of every publisher its patterns match, where that is known without asking them: there may be very many.
+    pub(crate) slice: Option<Slice>,
+}
+
+/// Every message whose number leaves the remainder `at` when it is divided by `of`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Slice {
+    /// The remainder.
+    pub(crate) at: usize,
+    /// The divisor.
+    pub(crate) of: usize,
+}
+
+impl SubscriberPlan {
+    /// One that subscribes to nothing yet.
+    fn new() -> Self {
+        Self { patterns: [].into(), group: 0, publisher: None, queue: None, slice: None }
+    }
 }
 
 /// How long the parts of a run take.
@@ -54,14 +84,18 @@ pub(crate) struct Times {
 pub(crate) struct Scenario {
     /// For people.
     pub(crate) name: String,
-    /// Every topic, by number.
+    /// Every topic that subscribers get messages on, by number.
     pub(crate) topics: Vec<String>,
+    /// Where they are published instead, as requests for a reply on the topic of the same number; empty for plain messages.
+    pub(crate) requests: Vec<String>,
     /// Who publishes.
     pub(crate) publishers: Vec<PublisherPlan>,
     /// Who subscribes.
     pub(crate) subscribers: Vec<SubscriberPlan>,
     /// Bytes of a payload.
     pub(crate) size: usize,
+    /// Whether every payload carries a checksum, and every byte of it is checked.
+    pub(crate) checksum: bool,
     /// Messages a second, all publishers together; `None` for as fast as the window allows.
     pub(crate) rate: Option<f64>,
     /// Messages in flight for each publisher; `None` for the default.
@@ -70,6 +104,8 @@ pub(crate) struct Scenario {
     pub(crate) times: Times,
     /// Threads on each side; `None` for half of the cores.
     pub(crate) threads: Option<usize>,
+    /// What happens beside the messages.
+    pub(crate) sides: Vec<Side>,
 }
 
 /// A scenario in a report.
@@ -91,95 +127,51 @@ impl ScenarioSummary {
     pub(crate) fn window_messages(&self) -> Option<u64> {
         self.window_messages
     }
+
+    /// Messages a second, all publishers together, in an open loop.
+    pub(crate) fn rate_per_s(&self) -> Option<f64> {
+        self.rate_per_s
+    }
+
+    /// One line for people; the same for the same scenario with the same parameters.
+    pub(crate) fn title(&self) -> String {
+        title(&self.name, self.payload_bytes, self.rate_per_s)
+    }
+}
+
+/// A rate for people: whole, with its digits in groups; with its fraction where that is most of it.
+fn whole(rate: f64) -> String {
+    if rate < 10.0 {
+        return rate.to_string();
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "above 0, and rounded")]
+    grouped(rate.round() as u64)
+}
+
+/// What a scenario is called, size and pace included.
+fn title(name: &str, payload_bytes: usize, rate_per_s: Option<f64>) -> String {
+    let pace = match rate_per_s {
+        Some(rate) => format!("{}/s", whole(rate)),
+        None => "as fast as possible".to_owned(),
+    };
+    format!("{name}, {payload_bytes} B, {pace}")
 }
 
 impl Scenario {
-    /// `pubs` publishers that publish to all `topics` in turn, `subs` subscribers to `patterns`, or to all topics if that is empty.
-    pub(crate) fn new(
-        pubs: usize,
-        subs: usize,
-        topics: usize,
-        patterns: &[String],
-        times: Times,
-    ) -> Result<Self> {
-        let topics: Vec<String> = (0..topics).map(|n| format!("load/{n}")).collect();
-        let cycle = all(&topics)?;
-        let patterns: Arc<[String]> = match (patterns, topics.as_slice()) {
-            ([], [only]) => [only.clone()].into(),
-            ([], _) => ["load/*".to_owned()].into(),
-            _ => patterns.into(),
-        };
-        Ok(Self {
-            name: format!("{pubs} to {subs}"),
-            publishers: vec![PublisherPlan { cycle, group: 0 }; pubs],
-            subscribers: vec![SubscriberPlan { patterns, group: 0, publisher: None }; subs],
-            ..Self::empty(topics, times)
-        })
-    }
-
-    /// `pairs` publishers, each with a topic and a subscriber of its own.
-    pub(crate) fn pairs(pairs: usize, times: Times) -> Result<Self> {
-        let topics: Vec<String> = (0..pairs).map(|n| format!("load/{n}")).collect();
-        let numbers = all(&topics)?;
-        let subscriber = |(&group, topic): (&u32, &String)| SubscriberPlan {
-            patterns: [topic.clone()].into(),
-            group,
-            publisher: None,
-        };
-        Ok(Self {
-            name: format!("{pairs} to {pairs}, in pairs"),
-            publishers: numbers.iter().map(|&n| PublisherPlan { cycle: [n].into(), group: n }).collect(),
-            subscribers: numbers.iter().zip(&topics).map(subscriber).collect(),
-            ..Self::empty(topics, times)
-        })
-    }
-
-    /// `clients` connections that each publish to lbroker's topics a to g in turn, and subscribe to `patterns`.
-    pub(crate) fn lbroker(clients: usize, patterns: &[String], times: Times) -> Result<Self> {
-        Self::clients(
-            clients,
-            LBROKER_TOPICS.map(str::to_owned).to_vec(),
-            patterns,
-            "lbroker's test client",
-            times,
-        )
-    }
-
-    /// `clients` connections that each publish to all `topics` in turn and subscribe to `patterns`, or to the first topic.
-    pub(crate) fn clients(
-        clients: usize,
-        topics: Vec<String>,
-        patterns: &[String],
-        name: &str,
-        times: Times,
-    ) -> Result<Self> {
-        let cycle = all(&topics)?;
-        let patterns: Arc<[String]> = match patterns {
-            [] => topics.iter().take(1).cloned().collect(),
-            _ => patterns.into(),
-        };
-        let numbers = 0..u16::try_from(clients).context("too many clients: 65535 at the most")?;
-        let subscriber =
-            |number| SubscriberPlan { patterns: Arc::clone(&patterns), group: 0, publisher: Some(number) };
-        Ok(Self {
-            name: format!("{clients} times {name}"),
-            publishers: vec![PublisherPlan { cycle, group: 0 }; clients],
-            subscribers: numbers.map(subscriber).collect(),
-            ..Self::empty(topics, times)
-        })
-    }
-
     fn empty(topics: Vec<String>, times: Times) -> Self {
         Self {
             name: String::new(),
             topics,
+            requests: Vec::new(),
             publishers: Vec::new(),
             subscribers: Vec::new(),
             size: 128,
+            checksum: false,
             rate: None,
             window: None,
             times,
             threads: None,
+            sides: Vec::new(),
         }
     }
 
@@ -193,6 +185,34 @@ impl Scenario {
     pub(crate) fn with_rate(mut self, rate: Option<f64>) -> Self {
         self.rate = rate;
         self
+    }
+
+    /// The same with something that happens beside its messages.
+    fn beside(mut self, side: Side) -> Self {
+        self.sides.push(side);
+        self
+    }
+
+    /// The same without anything beside its messages.
+    pub(crate) fn alone(&self) -> Self {
+        Self { sides: Vec::new(), name: format!("{}, alone", self.name), ..self.clone() }
+    }
+
+    /// The same under the name of `kind`.
+    fn named(mut self, kind: Kind) -> Self {
+        self.name = format!("{}, {}", kind.name(), self.name);
+        self
+    }
+
+    /// Its name, and what happens beside its messages.
+    fn full_name(&self) -> String {
+        let sides: Vec<String> =
+            self.sides.iter().map(Side::to_string).filter(|text| !text.is_empty()).collect();
+        if sides.is_empty() {
+            self.name.clone()
+        } else {
+            format!("{} beside {}", self.name, sides.join(", "))
+        }
     }
 
     /// Refuses what cannot be run.
@@ -218,6 +238,16 @@ impl Scenario {
         ensure!(
             self.subscribers.iter().all(|subscriber| subscriber.publisher.is_none()),
             "the relay has no clients that publish and subscribe on one connection"
+        );
+        ensure!(
+            self.sides.is_empty(),
+            "the relay copies messages and does nothing else: not for this scenario"
+        );
+        ensure!(
+            self.subscribers
+                .iter()
+                .all(|subscriber| subscriber.slice.is_none() && subscriber.queue.is_none()),
+            "the relay knows neither patterns nor groups: not for this scenario"
         );
         for subscriber in &self.subscribers {
             let matching = self.matching(&subscriber.patterns)?;
@@ -251,7 +281,7 @@ impl Scenario {
     /// What a report says of it; `window` is the one that was used.
     pub(crate) fn summary(&self, window: Option<u64>) -> ScenarioSummary {
         ScenarioSummary {
-            name: self.name.clone(),
+            name: self.full_name(),
             publishers: self.publishers.len(),
             subscribers: self.subscribers.len(),
             topics: self.topics.len(),
@@ -265,11 +295,7 @@ impl Scenario {
 
     /// One line for people.
     pub(crate) fn title(&self) -> String {
-        let pace = match self.rate {
-            Some(rate) => format!("{rate} a second"),
-            None => "as fast as possible".to_owned(),
-        };
-        format!("{}, {} B, {pace}", self.name, self.size)
+        title(&self.full_name(), self.size, self.rate)
     }
 }
 
@@ -312,7 +338,7 @@ mod tests {
     #[test]
     fn lbrokers_clients_publish_to_seven_topics_and_hear_one() {
         let scenario = Scenario::lbroker(30, &[], TIMES).unwrap();
-        assert_eq!(scenario.topics, LBROKER_TOPICS);
+        assert_eq!(scenario.topics, plans::LBROKER_TOPICS);
         assert_eq!(scenario.publishers.len(), 30);
         let matching = scenario.matching(&scenario.subscribers[0].patterns).unwrap();
         assert_eq!(matching, [true, false, false, false, false, false, false]);

@@ -5,20 +5,19 @@ use std::time::Duration;
 
 use super::clock::Clock;
 
-/// A counter that one thread writes, alone on its cache line.
+/// Counters that one thread writes, alone on their cache line.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-pub(crate) struct Counter(AtomicU64);
+pub(crate) struct Counter {
+    delivered: AtomicU64,
+    skipped: AtomicU64,
+}
 
 impl Counter {
-    /// Sets it. Only its owner does.
-    pub(crate) fn set(&self, value: u64) {
-        self.0.store(value, Ordering::Relaxed);
-    }
-
-    /// Its value.
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+    /// Sets them. Only their owner does.
+    pub(crate) fn set(&self, delivered: u64, skipped: u64) {
+        self.delivered.store(delivered, Ordering::Relaxed);
+        self.skipped.store(skipped, Ordering::Relaxed);
     }
 }
 
@@ -32,13 +31,14 @@ pub(crate) struct Shared {
     /// When measuring begins: what was meant to be sent before is warm-up.
     pub(crate) measure_from: u64,
     /// When publishing and measuring end.
-    pub(crate) until: u64,
+    until: AtomicU64,
     /// How long subscribers wait after that while nothing arrives.
     pub(crate) drain: Duration,
-    /// Messages delivered, for each receiving thread.
+    /// Messages delivered and skipped, for each receiving thread.
     pub(crate) delivered: Vec<Counter>,
     publishing: AtomicUsize,
     aborted: AtomicBool,
+    over: AtomicBool,
 }
 
 impl Shared {
@@ -55,11 +55,12 @@ impl Shared {
             clock,
             start,
             measure_from,
-            until: measure_from + super::clock::nanos(duration),
+            until: AtomicU64::new(measure_from + super::clock::nanos(duration)),
             drain,
             delivered: (0..receiving_threads).map(|_| Counter::default()).collect(),
             publishing: AtomicUsize::new(publishing_threads),
             aborted: AtomicBool::new(false),
+            over: AtomicBool::new(false),
         }
     }
 
@@ -71,6 +72,27 @@ impl Shared {
     /// Whether all publishing threads have: the numbers in the flows are final.
     pub(crate) fn all_published(&self) -> bool {
         self.publishing.load(Ordering::SeqCst) == 0
+    }
+
+    /// When publishing and measuring end.
+    #[inline]
+    pub(crate) fn until(&self) -> u64 {
+        self.until.load(Ordering::Relaxed)
+    }
+
+    /// Ends publishing and measuring now: what was sent is still waited for, and what was measured is a result.
+    pub(crate) fn stop(&self) {
+        self.until.fetch_min(self.clock.now(), Ordering::SeqCst);
+    }
+
+    /// Every subscriber is done, or has given up.
+    pub(crate) fn finish(&self) {
+        self.over.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether nobody waits for a message any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::SeqCst) || self.is_aborted()
     }
 
     /// Ends the run at once, because of a failure or of Ctrl-C.
@@ -85,6 +107,11 @@ impl Shared {
 
     /// Messages delivered so far, by all threads.
     pub(crate) fn delivered(&self) -> u64 {
-        self.delivered.iter().map(Counter::get).sum()
+        self.delivered.iter().map(|counter| counter.delivered.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Messages that the peer said it had left out so far, by all threads.
+    pub(crate) fn skipped(&self) -> u64 {
+        self.delivered.iter().map(|counter| counter.skipped.load(Ordering::Relaxed)).sum()
     }
 }

@@ -4,10 +4,13 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::bench::Bench;
+use super::compare::{Comparison, Floor, latency_table, throughput_table};
 use super::host::Host;
 use super::memory::{self, MemoryRow};
+use super::outcome::Outcome;
+use super::peer::Peer;
+use super::report::Table;
 use super::scenario::{Scenario, Times};
-use super::versus::{Comparison, Floor, latency_table, throughput_table};
 
 /// Idle connections of the rows about memory.
 const IDLE_CONNECTIONS: usize = 10_000;
@@ -46,16 +49,20 @@ fn rows(times: Times) -> Result<Vec<(Scenario, Option<Floor>)>> {
 pub(crate) fn run(bench: &Bench, times: Times, runs: usize) -> Result<SuiteReport> {
     let mut comparisons = Vec::new();
     for (scenario, floor) in rows(times)? {
-        eprintln!("{}", scenario.title());
-        comparisons.push(Comparison::run(bench, &scenario, runs, floor)?);
+        comparisons.push(Comparison::run(bench, &scenario, &[Peer::Relay], runs, floor)?);
     }
-    eprintln!("memory");
     let memory = vec![
         memory::idle(bench, IDLE_CONNECTIONS, false)?,
         memory::idle(bench, IDLE_CONNECTIONS, true)?,
         memory::retained(bench, RETAINED_TOPICS, 16)?,
     ];
-    Ok(SuiteReport { host: Host::read(), runs, seconds: times.duration.as_secs_f64(), comparisons, memory })
+    Ok(SuiteReport {
+        host: Host::read(None),
+        runs,
+        seconds: times.duration.as_secs_f64(),
+        comparisons,
+        memory,
+    })
 }
 
 impl SuiteReport {
@@ -64,18 +71,38 @@ impl SuiteReport {
         self.comparisons.iter().all(Comparison::checks_hold)
     }
 
+    /// Every run, in order.
+    pub(crate) fn outcomes(&self) -> Vec<Outcome> {
+        self.comparisons.iter().flat_map(Comparison::runs).collect()
+    }
+
+    /// What was sent as fast as possible.
+    pub(crate) fn throughput(&self) -> Table {
+        let rows: Vec<&Comparison> = self.comparisons.iter().filter(|row| row.rate_per_s.is_none()).collect();
+        throughput_table(&rows)
+    }
+
+    /// What was sent at a rate.
+    pub(crate) fn latency(&self) -> Table {
+        let rows: Vec<&Comparison> = self.comparisons.iter().filter(|row| row.rate_per_s.is_some()).collect();
+        latency_table(&rows)
+    }
+
+    /// Bytes for each of many.
+    pub(crate) fn memory_table(&self) -> String {
+        memory::table(&self.memory)
+    }
+
     /// The tables.
     pub(crate) fn markdown(&self) -> String {
-        let (rated, fast): (Vec<_>, Vec<_>) =
-            self.comparisons.iter().partition(|row| row.rate_per_s.is_some());
         format!(
             "{}\nMedians of {} runs of {} s each, broker and relay in turn; ± is half of the spread.\n\n{}\n{}\n{}",
             self.host,
             self.runs,
             self.seconds,
-            throughput_table(&fast),
-            latency_table(&rated),
-            memory::table(&self.memory),
+            self.throughput().markdown(),
+            self.latency().markdown(),
+            self.memory_table(),
         )
     }
 }

@@ -109,34 +109,38 @@ impl Tracker {
         Self { next: expected.first(), counts: Counts::default(), gaps: Vec::new() }
     }
 
-    /// Takes note of message `number`.
+    /// Takes note of message `number`; false if it was not expected, or not any more.
     #[inline]
-    pub(crate) fn note(&mut self, expected: &Expected, number: u64) {
+    pub(crate) fn note(&mut self, expected: &Expected, number: u64) -> bool {
         let step = expected.step(number);
         if number == self.next && step > 0 {
             self.counts.received += 1;
             self.next = number + step;
+            true
         } else {
-            self.note_unusual(number, step);
+            self.note_unusual(number, step)
         }
     }
 
     #[cold]
-    fn note_unusual(&mut self, number: u64, step: u64) {
+    fn note_unusual(&mut self, number: u64, step: u64) -> bool {
         if step == 0 {
             self.counts.corrupt += 1;
-        } else if number > self.next {
+            return false;
+        }
+        if number > self.next {
             if self.gaps.len() < GAPS_MAX {
                 self.gaps.push((self.next, number));
             }
-            self.counts.received += 1;
             self.next = number + step;
         } else if self.fill_gap(number, step) {
-            self.counts.received += 1;
             self.counts.reordered += 1;
         } else {
             self.counts.duplicated += 1;
+            return false;
         }
+        self.counts.received += 1;
+        true
     }
 
     /// Takes `number` out of the missing ones; false if it was not missing.
