@@ -40,7 +40,7 @@ pub(crate) enum Auth {
 
 impl Auth {
     pub(crate) fn is_open(&self) -> bool {
-        *self == Auth::Open
+        matches!(self, Auth::Open)
     }
 
     pub(crate) fn credentials(&self) -> Option<&Credentials> {

@@ -53,7 +53,7 @@ fn events() {
 
 #[test]
 fn nats() {
-    torture("nats", 150_000);
+    torture("nats", 400_000);
 }
 
 #[test]

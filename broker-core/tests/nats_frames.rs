@@ -45,7 +45,7 @@ fn expected(vector: &Json) -> Command<'_> {
 #[test]
 fn good_operations_in_every_split() {
     let vectors = vectors("client");
-    assert_eq!(vectors.len(), 30);
+    assert_eq!(vectors.len(), 32);
     for vector in &vectors {
         let frame = bytes(vector, "frame").unwrap();
         let expected = expected(vector);

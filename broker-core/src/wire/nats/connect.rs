@@ -79,9 +79,9 @@ impl Connect {
     ///
     /// [`NatsError::Connect`] where it is not an object or a value is of the wrong type.
     pub fn update(&mut self, json: &[u8]) -> Result<(), NatsError> {
-        let object: Map<String, Value> =
+        let object: Option<Map<String, Value>> =
             serde_json::from_slice(json).map_err(|error| NatsError::Connect(error.to_string()))?;
-        for (name, value) in object {
+        for (name, value) in object.unwrap_or_default() {
             if value.is_null() {
                 continue;
             }

@@ -307,8 +307,9 @@ impl Decoder {
         let tail = bytes.get(name_bytes + 1 + subject.len() + 1..frame_bytes).unwrap_or_default();
         let words = subject.len() + reply.map_or(0, |reply| 1 + reply.len());
         let words = words + headers_size.map_or(0, |headers| 1 + headers.len()) + 1 + size_text.len();
-        // As short as the words allow, so with one byte between each two; and that a space, and the line ends those of the protocol.
-        let is_canonical = name_bytes + 1 + words + 2 == self.line_bytes
+        // As short as the words allow, so with one byte between each two, and that a space; and the line ends those of the protocol.
+        let is_canonical = arguments.len() == 1 + words
+            && name_bytes + arguments.len() + 2 == self.line_bytes
             && line_end == b"\r\n"
             && !arguments.iter().any(|byte| matches!(byte, b'\t' | b'\r'))
             && (headers_bytes > 0 || !with_headers);

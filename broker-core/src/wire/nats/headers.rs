@@ -1,6 +1,7 @@
 //! The block of headers of HPUB and HMSG, and the map of str to str that native messages have instead.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use crate::wire::native::{Reader, encode};
 
@@ -25,13 +26,16 @@ pub fn headers_to_map(block: &[u8], out: &mut Vec<u8>) {
             entries.push((DESCRIPTION, description.trim().into()));
         }
     }
+    // A block may hold a hundred thousand names: none is looked for among the others one by one.
+    let mut places: HashMap<&str, usize> = entries.iter().map(|&(name, _)| name).zip(0..).collect();
     for line in lines {
         let Some((name, value)) = line.split_once(':') else { continue };
         let (name, value) = (name.trim(), value.trim());
         if name.is_empty() {
             continue;
         }
-        match entries.iter_mut().find(|(known, _)| *known == name) {
+        let place = *places.entry(name).or_insert(entries.len());
+        match entries.get_mut(place) {
             Some((_, values)) => {
                 let joined = values.to_mut();
                 joined.push_str(", ");
