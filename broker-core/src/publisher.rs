@@ -6,6 +6,7 @@
 //! flushed, once.
 
 mod cache;
+mod kept;
 mod others;
 mod run;
 mod source;
@@ -138,22 +139,41 @@ impl Publisher {
         entry.pending.last_bytes = message.content_bytes();
         let receivers = entry.targets.len();
         let bytes = message.frame_bytes();
-        let is_large = receivers > 0 && bytes >= SHARED_BYTES_MIN;
-        let shared = if is_large { message.shared(&entry.targets) } else { None };
+        if receivers > 0 && bytes >= SHARED_BYTES_MIN {
+            self.publish_large(slot, batch, message);
+            return receivers;
+        }
         if entry.retains && message.retain() {
-            entry.pending.kept = message.kept(batch.input, shared.as_ref());
+            entry.pending.kept = message.kept(batch.input, None);
         }
         if receivers > 0 {
-            if !self.run.takes(&entry.targets, bytes, shared.is_some()) {
+            if !self.run.takes(&entry.targets, bytes) {
                 let targets = Arc::clone(&entry.targets);
                 self.commit_run();
                 self.run.start(targets, bytes, batch, self.batch);
             }
-            self.run.push(message, slot, shared, batch.now.unix_ms);
+            self.run.push(message, slot, batch.now.unix_ms);
             self.bytes += bytes;
         }
         self.cache.touch(slot);
         receivers
+    }
+
+    /// The rest of [`Publisher::publish_in`] for a message that is not gathered with others.
+    #[inline(never)]
+    fn publish_large<'a, M: Source<'a>>(&mut self, slot: usize, batch: Batch<'a>, message: &M) {
+        let Some(entry) = self.cache.get_mut(slot) else { return };
+        let shared = message.shared(&entry.targets);
+        if entry.retains && message.retain() {
+            entry.pending.kept = message.kept(batch.input, shared.as_ref());
+        }
+        let targets = Arc::clone(&entry.targets);
+        self.commit_run();
+        self.run.start(targets, message.frame_bytes(), batch, self.batch);
+        self.run.push_alone(message, slot, shared, batch.now.unix_ms);
+        self.commit_run();
+        self.bytes += message.frame_bytes();
+        self.cache.touch(slot);
     }
 
     /// Hands the run to its outboxes.
@@ -220,7 +240,7 @@ impl Publisher {
             return;
         }
         let mut headers = Vec::new();
-        let retained = pending.kept.as_ref().and_then(|kept| kept.retained(batch.input, &mut headers));
+        let retained = pending.kept.retained(batch.input, &mut headers);
         batch.broker.topics().publish(&entry.topic, &pending.news(batch, retained));
     }
 }

@@ -8,7 +8,7 @@ use glob_tree::Scratch;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::Batch;
-use super::source::Kept;
+use super::kept::Kept;
 use crate::routing::{RoutingTable, Stamp, Targets};
 use crate::topic;
 use crate::topics::{GONE, Topic};
@@ -50,7 +50,7 @@ pub(super) struct Pending {
     pub(super) bytes: u64,
     pub(super) last_bytes: usize,
     /// The message to retain.
-    pub(super) kept: Option<Kept>,
+    pub(super) kept: Kept,
 }
 
 impl RouteCache {

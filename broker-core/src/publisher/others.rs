@@ -37,6 +37,8 @@ pub(super) struct Others {
     scratch: TextScratch,
     /// The state of the choices among the members of groups; 0 at first.
     random: u64,
+    /// Members that were looked at since they were counted last.
+    pub(super) steps: usize,
     /// The longest of the buffers, and all of them together.
     pub(super) longest: usize,
     pub(super) total: usize,
@@ -85,12 +87,8 @@ impl Others {
         targets: &Targets,
         message: &M,
         slot: usize,
-        shared: Option<Bytes>,
         time_unix_ms: u64,
     ) {
-        if shared.is_some() {
-            self.shared = shared;
-        }
         if !targets.with_meta.is_empty() {
             let before = self.with_meta.len();
             message.with_meta(time_unix_ms, &mut self.with_meta);
@@ -173,7 +171,7 @@ impl Others {
     fn choose<'t>(&mut self, group: &'t Group) -> Option<(usize, &'t Member)> {
         loop {
             let random = &mut self.random;
-            let (place, member) = group.choose(|below| draw(random, below))?;
+            let (place, member) = group.choose(|below| draw(random, below), &mut self.steps)?;
             let Some(delivery) = &member.target.subscription.nats else { return Some((place, member)) };
             let claim = delivery.claim(1);
             if claim.ends {
@@ -205,10 +203,9 @@ impl Others {
         delivery.end(&mut self.ended);
     }
 
-    /// Whether it holds a message that is a run of its own.
-    #[inline]
-    pub(super) fn is_shared(&self) -> bool {
-        self.shared.is_some()
+    /// The next message is in a buffer of its own for the first of [`Targets::nats`].
+    pub(super) fn share(&mut self, frame: Bytes) {
+        self.shared = Some(frame);
     }
 
     /// The place of a topic may have become another's.

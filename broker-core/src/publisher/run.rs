@@ -36,13 +36,10 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Whether the run goes to these targets and takes so many bytes more. A message in a buffer of its own is a run of its own.
+    /// Whether the run goes to these targets and takes so many bytes more.
     #[inline]
-    pub(super) fn takes(&self, targets: &Arc<Targets>, bytes: usize, shared: bool) -> bool {
+    pub(super) fn takes(&self, targets: &Arc<Targets>, bytes: usize) -> bool {
         self.targets.as_ref().is_some_and(|own| Arc::ptr_eq(own, targets))
-            && !shared
-            && self.shared.is_none()
-            && !self.others.is_shared()
             && self.plain.len().max(self.others.longest) + bytes <= self.bytes_max
             && self.others.total <= BUFFERS_BYTES_MAX
     }
@@ -61,7 +58,19 @@ impl Run {
     }
 
     #[inline]
-    pub(super) fn push<'a, M: Source<'a>>(
+    pub(super) fn push<'a, M: Source<'a>>(&mut self, message: &M, slot: usize, time_unix_ms: u64) {
+        let Some(targets) = &self.targets else { return };
+        self.messages += 1;
+        if !targets.plain.is_empty() {
+            message.plain(&mut self.plain);
+        }
+        if !targets.is_plain() {
+            self.others.push(targets, message, slot, time_unix_ms);
+        }
+    }
+
+    /// As [`Run::push`], of a message that is a run of its own, and of which a part is in a buffer of its own.
+    pub(super) fn push_alone<'a, M: Source<'a>>(
         &mut self,
         message: &M,
         slot: usize,
@@ -70,15 +79,14 @@ impl Run {
     ) {
         let Some(targets) = &self.targets else { return };
         self.messages += 1;
-        let mut nats_frame = None;
         match shared {
             Some(Shared::Pair(pair)) => self.shared = Some(pair),
-            Some(Shared::Nats { frame, .. }) => nats_frame = Some(frame),
+            Some(Shared::Nats { frame, .. }) => self.others.share(frame),
             None if targets.plain.is_empty() => {}
             None => message.plain(&mut self.plain),
         }
         if !targets.is_plain() {
-            self.others.push(targets, message, slot, nats_frame, time_unix_ms);
+            self.others.push(targets, message, slot, time_unix_ms);
         }
     }
 
@@ -88,7 +96,7 @@ impl Run {
     }
 
     /// Hands over to the outboxes, noting those that `batch` touches for the first time, and the subscriptions that end with it.
-    /// Returns how many places that were.
+    /// Returns how many places that were, and how many members of groups were looked at for it.
     pub(super) fn commit(
         &mut self,
         batch: u64,
@@ -104,7 +112,7 @@ impl Run {
         if !targets.is_plain() {
             self.others.commit(&targets, &mut delivery);
         }
-        targets.len()
+        targets.len() + mem::take(&mut self.others.steps)
     }
 
     /// Between two batches a session holds no large buffer.

@@ -1,12 +1,10 @@
 //! Messages as they come, in the encoding of their publisher, and what they become for subscribers of their own protocol and of others.
 
-use std::ops::Range;
-
 use bytes::Bytes;
 
+use super::kept::Kept;
 use crate::message::MetaParts;
 use crate::routing::{NatsDelivery, Targets};
-use crate::topics::{Pair, Retained};
 use crate::wire::convert;
 use crate::wire::native::encode;
 use crate::wire::nats::{self, headers_from_map, headers_to_map};
@@ -32,7 +30,7 @@ pub(crate) trait Source<'a>: Copy {
     fn shared(&self, targets: &Targets) -> Option<Shared>;
 
     /// Where it is to be found when the batch ends.
-    fn kept(&self, input: &[u8], shared: Option<&Shared>) -> Option<Kept>;
+    fn kept(&self, input: &[u8], shared: Option<&Shared>) -> Kept;
 
     /// Appends `[topic, value]`.
     fn plain(&self, out: &mut Vec<u8>);
@@ -116,36 +114,6 @@ pub(crate) enum Shared {
     Nats { frame: Bytes, payload: Bytes },
 }
 
-/// A message to retain: where it is.
-#[derive(Debug)]
-pub(crate) struct Kept {
-    place: Place,
-    value_bytes: usize,
-    /// Its headers are a block of NATS.
-    is_nats: bool,
-    meta: Option<Box<KeptMeta>>,
-}
-
-/// Where its options are in the input of the batch.
-#[derive(Debug)]
-struct KeptMeta {
-    reply: Option<Range<usize>>,
-    headers: Option<Range<usize>>,
-    key: Option<Range<usize>>,
-}
-
-#[derive(Debug)]
-enum Place {
-    /// `[topic, value]` in the input of the batch.
-    Input(Range<usize>),
-    /// `[topic, value]` in a buffer of its own, which outboxes share.
-    Shared(Bytes),
-    /// The content of a value that is a bin, in the input of the batch.
-    Content(Range<usize>),
-    /// The same in a buffer of its own.
-    SharedContent(Bytes),
-}
-
 impl<'a> Source<'a> for Message<'a> {
     #[inline]
     fn topic(&self) -> &'a [u8] {
@@ -173,15 +141,15 @@ impl<'a> Source<'a> for Message<'a> {
     }
 
     #[inline]
-    fn kept(&self, input: &[u8], shared: Option<&Shared>) -> Option<Kept> {
-        let place = match shared {
-            Some(Shared::Pair(pair)) => Place::Shared(pair.clone()),
-            _ => Place::Input(range_in(input, self.pair)?),
+    fn kept(&self, input: &[u8], shared: Option<&Shared>) -> Kept {
+        let kept = match shared {
+            Some(Shared::Pair(pair)) => Kept::shared_pair(pair.clone(), self.value.len()),
+            _ => Kept::pair(input, self.pair, self.value.len()),
         };
-        let meta = self
-            .meta
-            .and_then(|meta| KeptMeta::new(input, meta.reply.map(str::as_bytes), meta.headers, meta.key));
-        Some(Kept { place, value_bytes: self.value.len(), is_nats: false, meta })
+        match &self.meta {
+            Some(meta) => kept.with_meta(input, meta),
+            None => kept,
+        }
     }
 
     #[inline]
@@ -250,15 +218,18 @@ impl<'a> Source<'a> for NatsMessage<'a> {
     }
 
     #[inline]
-    fn kept(&self, input: &[u8], shared: Option<&Shared>) -> Option<Kept> {
-        let place = match shared {
-            Some(Shared::Pair(pair)) => Place::Shared(pair.clone()),
-            Some(Shared::Nats { payload, .. }) => Place::SharedContent(payload.clone()),
-            None => Place::Content(range_in(input, self.payload)?),
+    fn kept(&self, input: &[u8], shared: Option<&Shared>) -> Kept {
+        let value_bytes = encode::bin_bytes(self.payload.len());
+        let kept = match shared {
+            Some(Shared::Pair(pair)) => Kept::shared_pair(pair.clone(), value_bytes),
+            Some(Shared::Nats { payload, .. }) => Kept::shared_content(payload.clone(), value_bytes),
+            None => Kept::content(input, self.payload, value_bytes),
         };
         // A message with a reply is not retained.
-        let meta = self.headers.and_then(|headers| KeptMeta::new(input, None, Some(headers), None));
-        Some(Kept { place, value_bytes: encode::bin_bytes(self.payload.len()), is_nats: true, meta })
+        match self.headers {
+            Some(block) => kept.with_block(input, block),
+            None => kept,
+        }
     }
 
     fn plain(&self, out: &mut Vec<u8>) {
@@ -285,50 +256,4 @@ impl<'a> Source<'a> for NatsMessage<'a> {
     {
         Text { reply: self.reply, headers: self.headers, payload: self.payload, tail: self.tail }
     }
-}
-
-impl Kept {
-    /// The message itself. Headers of NATS are written to `map`.
-    pub(super) fn retained<'k>(&'k self, input: &'k [u8], map: &'k mut Vec<u8>) -> Option<Retained<'k>> {
-        let part = |range: &Option<Range<usize>>| input.get(range.clone()?);
-        let pair = match &self.place {
-            Place::Input(range) => Pair::Copied(input.get(range.clone())?),
-            Place::Shared(shared) => Pair::Shared(shared),
-            Place::Content(range) => Pair::Content(input.get(range.clone())?),
-            Place::SharedContent(content) => Pair::SharedContent(content),
-        };
-        let meta = self.meta.as_deref().map(|kept| {
-            let mut headers = part(&kept.headers);
-            if self.is_nats
-                && let Some(block) = headers
-            {
-                headers_to_map(block, map);
-                headers = Some(&*map);
-            }
-            let reply = part(&kept.reply).and_then(|reply| std::str::from_utf8(reply).ok());
-            MetaParts { reply, headers, key: part(&kept.key) }
-        });
-        Some(Retained { pair, value_bytes: self.value_bytes, meta })
-    }
-}
-
-impl KeptMeta {
-    /// If there is anything to keep.
-    fn new(
-        input: &[u8],
-        reply: Option<&[u8]>,
-        headers: Option<&[u8]>,
-        key: Option<&[u8]>,
-    ) -> Option<Box<Self>> {
-        let range = |part: Option<&[u8]>| range_in(input, part?);
-        let is_some = reply.is_some() || headers.is_some() || key.is_some();
-        is_some.then(|| Box::new(KeptMeta { reply: range(reply), headers: range(headers), key: range(key) }))
-    }
-}
-
-/// Where `part` lies in `input`, if it does.
-fn range_in(input: &[u8], part: &[u8]) -> Option<Range<usize>> {
-    let start = part.as_ptr().addr().checked_sub(input.as_ptr().addr())?;
-    let end = start + part.len();
-    (end <= input.len()).then_some(start..end)
 }

@@ -52,9 +52,14 @@ impl Group {
     }
 
     /// The member that gets the next message, and its number among those of all groups: uniformly one of those that take it at once, or, where
-    /// there is none, of those that take it at all. `random` draws a number below its argument.
-    pub(crate) fn choose(&self, mut random: impl FnMut(usize) -> usize) -> Option<(usize, &Member)> {
+    /// there is none, of those that take it at all. `random` draws a number below its argument; `steps` counts the members that were looked at.
+    pub(crate) fn choose(
+        &self,
+        mut random: impl FnMut(usize) -> usize,
+        steps: &mut usize,
+    ) -> Option<(usize, &Member)> {
         let member = |at: usize| self.members.get(at).map(|member| (self.first + at, member));
+        *steps += 1;
         for _ in 0..DRAWS_MAX {
             let drawn = member(random(self.members.len()));
             if let Some((_, drawn_member)) = drawn
@@ -64,6 +69,7 @@ impl Group {
             }
         }
         let mut choose_of = |accepts: fn(&Member) -> bool| {
+            *steps += self.members.len();
             let count = self.members.iter().filter(|member| accepts(member)).count();
             let skip = if count == 0 { return None } else { random(count) };
             let mut accepted = self.members.iter().enumerate().filter(|(_, member)| accepts(member));
