@@ -400,5 +400,6 @@ fn wire_options(options: &PublishOptions) -> WireOptions<'_> {
         headers: options.headers.as_ref(),
         key: options.key.as_deref(),
         retain: options.retain,
+        ..WireOptions::default()
     }
 }

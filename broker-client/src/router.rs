@@ -323,6 +323,7 @@ impl Entry {
             meta: self.subscribers.iter().any(|subscriber| subscriber.meta),
             retained: self.subscribers.iter().any(|subscriber| subscriber.retained),
             policy: self.subscribers.iter().rev().find_map(|subscriber| subscriber.policy),
+            ..SubscribeOptions::default()
         }
     }
 }

@@ -21,11 +21,13 @@ pub(crate) struct MetaParts<'a> {
     pub(crate) headers: Option<&'a [u8]>,
     /// A str or bin.
     pub(crate) key: Option<&'a [u8]>,
+    /// For how long the message holds, in milliseconds.
+    pub(crate) ttl_ms: Option<u64>,
 }
 
 impl MetaParts<'_> {
     pub(crate) fn is_empty(&self) -> bool {
-        self.reply.is_none() && self.headers.is_none() && self.key.is_none()
+        self.reply.is_none() && self.headers.is_none() && self.key.is_none() && self.ttl_ms.is_none()
     }
 
     /// Appends `[topic, value, meta]`.
@@ -40,7 +42,13 @@ impl MetaParts<'_> {
         encode::array(out, 3);
         encode::str(out, topic);
         out.extend_from_slice(value);
-        let optional = [self.reply.is_some(), self.headers.is_some(), self.key.is_some(), retained];
+        let optional = [
+            self.reply.is_some(),
+            self.headers.is_some(),
+            self.key.is_some(),
+            retained,
+            self.ttl_ms.is_some(),
+        ];
         encode::map(out, 1 + optional.iter().filter(|&&given| given).count());
         encode::str(out, "time");
         encode::unsigned(out, time_unix_ms);
@@ -59,6 +67,10 @@ impl MetaParts<'_> {
         if retained {
             encode::str(out, "retained");
             encode::bool(out, true);
+        }
+        if let Some(ttl_ms) = self.ttl_ms {
+            encode::str(out, "ttl");
+            encode::unsigned(out, ttl_ms);
         }
     }
 }

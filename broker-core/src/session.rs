@@ -266,7 +266,7 @@ impl Session {
             options.reply.map(|reply| topic::validate(reply, limit)).transpose().map_err(|error| {
                 CommandError::new(ErrorCode::InvalidTopic, options.id, format!("reply: {error}"))
             })?;
-        let parts = MetaParts { reply, headers: options.headers, key: options.key };
+        let parts = MetaParts { reply, headers: options.headers, key: options.key, ttl_ms: options.ttl_ms };
         let retain = options.retain.unwrap_or(reply.is_none());
         let message = Message { topic, pair, value, meta: Some(parts), retain };
         let receivers = self

@@ -10,7 +10,7 @@ use broker_core::wire::native::{
     Command, CommandError, Decoder, Event, FrameScanner, Hello, Meta, PublishOptions, SubscribeOptions,
     WireLimits, encode,
 };
-use broker_core::{Policy, topic};
+use broker_core::{MaxRate, Policy, topic};
 use serde_json::Value as Json;
 
 fn vectors(group: &str) -> Vec<Json> {
@@ -159,6 +159,7 @@ fn options_are_written_and_read() {
         headers: Some(&headers),
         key: Some(b"k"),
         retain: Some(false),
+        ttl_ms: Some(5000),
     };
     let mut bytes = Vec::new();
     encode::publish(&mut bytes, "t", b"\x07", &options);
@@ -169,14 +170,21 @@ fn options_are_written_and_read() {
         (&b"t"[..], &b"\x07"[..], &b"\x92\xa1t\x07"[..])
     );
     assert_eq!((meta.id, meta.reply, meta.retain), (Some(300), Some(&b"!inbox/1/2"[..]), Some(false)));
+    assert_eq!(meta.ttl_ms, Some(5000));
     assert_eq!((meta.headers, meta.key), (Some(&b"\x81\xa4unit\xa1K"[..]), Some(&b"\xc4\x01k"[..])));
 
     bytes.clear();
-    let options =
-        SubscribeOptions { id: Some(1), policy: Some(Policy::Disconnect), retained: false, meta: true };
+    let options = SubscribeOptions {
+        id: Some(1),
+        policy: Some(Policy::Disconnect),
+        retained: false,
+        meta: true,
+        max_rate: Some(0.5),
+    };
     encode::subscribe(&mut bytes, "a*", &options);
     let Ok(Some(Command::Subscribe(subscribe))) = decode(&bytes) else { panic!("a subscribe") };
     assert_eq!((subscribe.id, subscribe.policy), (Some(1), Some(Policy::Disconnect)));
+    assert_eq!(subscribe.max_rate, MaxRate::per_second(0.5));
     assert!(!subscribe.retained && subscribe.meta && subscribe.has_options);
 }
 
@@ -189,6 +197,8 @@ fn small_commands_are_written_and_read() {
         (&|out| encode::pong(out), Command::Pong),
         (&|out| encode::close(out), Command::Close),
         (&|out| encode::unsubscribe(out, "a", Some(2)), Command::Unsubscribe { pattern: "a", id: Some(2) }),
+        (&|out| encode::clear(out, "a*", Some(2)), Command::Clear { pattern: "a*", id: Some(2) }),
+        (&|out| encode::clear(out, "a", None), Command::Clear { pattern: "a", id: None }),
         (&|out| encode::hello(out, &hello), Command::Hello(hello.clone())),
         (&|out| out.extend(b"\x81\xa4Ping\x91\x80"), Command::Ping { id: None }),
         (&|out| out.extend(b"\x81\xa5Close\x91\x80"), Command::Close),
@@ -207,6 +217,28 @@ fn wrong_commands_are_refused_with_their_code() {
         (b"\x81\xa9Subscribe\x92\xa1a\x82\xa2id\x05\xa6policy\xa1x", ErrorCode::InvalidOption, Some(5)),
         (b"\x81\xa9Subscribe\x92\xa1a\x81\xa5shard\xa1x", ErrorCode::InvalidOption, None),
         (b"\x81\xa7Publish\x92\x92\xa1a\x01\x81\xa7headers\x81\xa1a\x01", ErrorCode::InvalidOption, None),
+        (b"\x81\xa9Subscribe\x92\xa1a\x81\xa8max_rate\x00", ErrorCode::InvalidOption, None),
+        (b"\x81\xa9Subscribe\x92\xa1a\x81\xa8max_rate\xce\x00\x0f\x42\x41", ErrorCode::InvalidOption, None),
+        (b"\x81\xa9Subscribe\x92\xa1a\x81\xa8max_rate\xca\x7f\xc0\x00\x00", ErrorCode::InvalidOption, None),
+        (b"\x81\xa9Subscribe\x92\xa1a\x81\xa8max_rate\xca\xbf\x80\x00\x00", ErrorCode::InvalidOption, None),
+        (b"\x81\xa9Subscribe\x92\xa1a\x81\xa8max_rate\xa11", ErrorCode::InvalidOption, None),
+        (
+            b"\x81\xa9Subscribe\x92\xa1a\x83\xa8max_rate\x05\xa5group\xa1g\xa2id\x07",
+            ErrorCode::InvalidOption,
+            Some(7),
+        ),
+        (b"\x81\xa7Publish\x92\x92\xa1a\x01\x81\xa3ttl\x00", ErrorCode::InvalidOption, None),
+        (b"\x81\xa7Publish\x92\x92\xa1a\x01\x81\xa3ttl\xff", ErrorCode::InvalidOption, None),
+        (b"\x81\xa7Publish\x92\x92\xa1a\x01\x81\xa3ttl\xca\x3f\x80\x00\x00", ErrorCode::InvalidOption, None),
+        (
+            b"\x81\xa7Publish\x92\x92\xa1a\x01\x81\xa3ttl\xcf\x00\x20\x00\x00\x00\x00\x00\x01",
+            ErrorCode::InvalidOption,
+            None,
+        ),
+        (b"\x81\xa5Clear\x92\xa1a\x81\xa3ttl\x01", ErrorCode::InvalidOption, None),
+        (b"\x81\xa5Clear\x90", ErrorCode::Malformed, None),
+        (b"\x81\xa5Clear\x91\xc0", ErrorCode::Malformed, None),
+        (b"\x81\xa5Clear\x91\xa2\xff\xfe", ErrorCode::InvalidPattern, None),
         (b"\x81\xa9Subscribe\x90", ErrorCode::Malformed, None),
         (b"\x81\xa9Subscribe\x93\xa1a\x80\x80", ErrorCode::Malformed, None),
         (b"\x81\xa9Subscribe\x91\x01", ErrorCode::Malformed, None),

@@ -38,6 +38,7 @@ struct Rest {
     reply: Option<Range<usize>>,
     headers: Option<Range<usize>>,
     key: Option<Range<usize>>,
+    ttl_ms: Option<u64>,
     /// The headers are a block of NATS.
     is_block: bool,
 }
@@ -83,6 +84,7 @@ impl Kept {
             rest.reply = meta.reply.and_then(|reply| range_in(input, reply.as_bytes()));
             rest.headers = meta.headers.and_then(|headers| range_in(input, headers));
             rest.key = meta.key.and_then(|key| range_in(input, key));
+            rest.ttl_ms = meta.ttl_ms;
         }
         self
     }
@@ -116,7 +118,7 @@ impl Kept {
                 headers = Some(&*map);
             }
             let reply = part(&rest.reply).and_then(|reply| std::str::from_utf8(reply).ok());
-            MetaParts { reply, headers, key: part(&rest.key) }
+            MetaParts { reply, headers, key: part(&rest.key), ttl_ms: rest.ttl_ms }
         });
         Some(Retained { pair, value_bytes: self.value_bytes, meta })
     }

@@ -246,7 +246,7 @@ impl<'a> Source<'a> for NatsMessage<'a> {
         let reply = self.reply.and_then(|reply| std::str::from_utf8(reply).ok());
         let mut value = Vec::with_capacity(encode::bin_bytes(self.payload.len()));
         encode::bin(&mut value, self.payload);
-        MetaParts { reply, headers, key: None }.message(out, topic, &value, time_unix_ms, false);
+        MetaParts { reply, headers, ..MetaParts::default() }.message(out, topic, &value, time_unix_ms, false);
     }
 
     #[inline]

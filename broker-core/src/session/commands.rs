@@ -25,6 +25,9 @@ impl Session {
         match command {
             Command::Subscribe(subscribe) => self.subscribe(&subscribe)?,
             Command::Unsubscribe { pattern, id } => self.unsubscribe(pattern, id)?,
+            Command::Clear { id, .. } => {
+                return Err(CommandError::new(ErrorCode::UnknownCommand, id, "not known yet"));
+            }
             Command::Hello(hello) => self.hello(hello)?,
             Command::Ping { id } => {
                 self.need_hello("Ping")?;
@@ -82,6 +85,7 @@ impl Session {
             subscriptions_max: limits.subscriptions_max as u64,
             depth_max: limits.wire.depth_max as u64,
             outbox_bytes_max: limits.outbox_bytes_max as u64,
+            policy: limits.policy.name().to_owned(),
             idle_timeout_ms: limits.idle_timeout_ms,
         };
         self.say(|out| encode::welcome(out, &welcome));

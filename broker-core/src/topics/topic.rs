@@ -227,6 +227,7 @@ impl Topic {
             reply: kept.and_then(|kept| kept.reply.as_deref()),
             headers: kept.and_then(|kept| kept.headers.as_deref()),
             key: kept.and_then(|kept| kept.key.as_deref()),
+            ttl_ms: None,
         };
         let value = state.value_in(&pair);
         if let Some(delivery) = &subscription.nats {

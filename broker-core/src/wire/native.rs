@@ -9,6 +9,7 @@ mod decode;
 pub mod encode;
 mod error;
 mod event;
+mod options;
 mod read;
 mod skip;
 
@@ -17,6 +18,7 @@ pub use decode::{Decoded, Decoder};
 pub use encode::{PublishOptions, SubscribeOptions};
 pub use error::WireError;
 pub use event::{Event, Hello, MessageRef, Meta, Welcome};
+pub use options::TTL_MS_MAX;
 pub use skip::{FrameScanner, value_end};
 
 pub(crate) use read::Reader;

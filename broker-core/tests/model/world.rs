@@ -169,8 +169,13 @@ impl World {
         let pattern = PATTERNS[self.rng.usize(..PATTERNS.len())];
         let policy = if self.rng.u8(..12) == 0 { Policy::Disconnect } else { Policy::Skip };
         let id = self.rng.bool().then(|| self.rng.u64(..));
-        let options =
-            SubscribeOptions { id, policy: Some(policy), retained: false, meta: self.rng.u8(..4) == 0 };
+        let options = SubscribeOptions {
+            id,
+            policy: Some(policy),
+            retained: false,
+            meta: self.rng.u8(..4) == 0,
+            ..SubscribeOptions::default()
+        };
         self.clients[at].send(|out| encode::subscribe(out, pattern, &options));
         self.effects[at].push_back(Effect::Subscribe { pattern, policy, id });
     }

@@ -2,11 +2,12 @@
 //!
 //! A target panics where a promise is broken and returns nothing else. It never looks at the clock and is the same for the same bytes.
 
+use broker_core::MaxRate;
 use broker_core::glob_tree::{Dialect, GlobTree, Pattern, PatternLimits, Scratch};
 use broker_core::topic::{TOPIC_BYTES_MAX, TopicError, is_inbox, is_reserved, validate};
 use broker_core::wire::native::{
     Command, CommandError, Decoded, Decoder, Event, FrameScanner, Meta, PublishOptions, SubscribeOptions,
-    WireError, WireLimits, encode, value_end,
+    TTL_MS_MAX, WireError, WireLimits, encode, value_end,
 };
 
 #[path = "nats.rs"]
@@ -100,6 +101,8 @@ fn check_command(stream: &[u8], start: usize, decoded: &Decoded<'_>, limits: Wir
             assert_eq!(value_end(publish.pair, usize::MAX), Ok(Some(publish.pair.len())));
             assert!(publish.pair.ends_with(publish.value));
             assert!(is_part_of(publish.pair, frame) && is_part_of(publish.topic, frame));
+            let ttl_ms = publish.meta.and_then(|meta| meta.ttl_ms);
+            assert!(ttl_ms.is_none_or(|ttl_ms| (1..=TTL_MS_MAX).contains(&ttl_ms)));
             if let (Ok(topic), None) = (std::str::from_utf8(publish.topic), publish.meta) {
                 let written =
                     write(|out| encode::publish(out, topic, publish.value, &PublishOptions::default()));
@@ -109,11 +112,17 @@ fn check_command(stream: &[u8], start: usize, decoded: &Decoded<'_>, limits: Wir
         }
         Ok(Command::Subscribe(subscribe)) => {
             let &broker_core::wire::native::Subscribe { pattern, id, policy, retained, meta, .. } = subscribe;
-            let options = SubscribeOptions { id, policy, retained, meta };
-            let written = write(|out| encode::subscribe(out, pattern, &options));
+            let max_rate = subscribe.max_rate.map(MaxRate::messages_per_second);
+            assert!(max_rate.is_none() || subscribe.group.is_none());
+            let options = SubscribeOptions { id, policy, retained, meta, max_rate };
+            let written = write(|out| encode::subscribe_in_group(out, pattern, subscribe.group, &options));
             let Ok(Command::Subscribe(again)) = Command::parse(&written) else { panic!("{written:x?}") };
-            assert_eq!((again.pattern, again.id, again.policy), (pattern, id, policy));
-            assert_eq!((again.retained, again.meta), (retained, meta));
+            let has_options = again.has_options;
+            assert_eq!(again, broker_core::wire::native::Subscribe { has_options, ..*subscribe });
+        }
+        Ok(Command::Clear { pattern, id }) => {
+            let written = write(|out| encode::clear(out, pattern, *id));
+            assert_eq!(Command::parse(&written), decoded.command);
         }
         Ok(_) => {}
         Err(error) => assert!(error.text.len() <= 512, "an error of {} bytes", error.text.len()),

@@ -1,15 +1,13 @@
 //! What a client says: a map of one entry, a command's name to its arguments.
 
 use super::event::Hello;
+use super::options::{OptionValues, client_name, credentials};
 use super::read::Reader;
 use super::skip::Kind;
 use super::{VERSION, WireError};
-use crate::auth::Credentials;
 use crate::outbox::Policy;
+use crate::rate::MaxRate;
 use crate::reason::ErrorCode;
-
-/// The longest name of a client or a group, in bytes.
-const NAME_BYTES_MAX: usize = 256;
 
 /// One command, borrowed from the frame that it stands in.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +26,13 @@ pub enum Command<'a> {
     },
     /// Sends a message.
     Publish(Publish<'a>),
+    /// Forgets retained messages.
+    Clear {
+        /// What their topics match; as written: not parsed yet.
+        pattern: &'a str,
+        /// Asks for an answer.
+        id: Option<u64>,
+    },
     /// Asks for a `Pong`, or for an `Ok` where it has an id.
     Ping {
         /// Asks for an answer.
@@ -54,6 +59,8 @@ pub struct Subscribe<'a> {
     pub meta: bool,
     /// The group that it is to be in.
     pub group: Option<&'a str>,
+    /// How many messages of each topic it is to get in a second, at the most.
+    pub max_rate: Option<MaxRate>,
     /// Whether any option was given, which needs a `Hello`.
     pub has_options: bool,
 }
@@ -84,6 +91,8 @@ pub struct PublishMeta<'a> {
     pub key: Option<&'a [u8]>,
     /// Whether the message is to be retained.
     pub retain: Option<bool>,
+    /// For how long the message holds, in milliseconds.
+    pub ttl_ms: Option<u64>,
 }
 
 /// A frame that is no command: what to answer.
@@ -115,6 +124,9 @@ impl From<WireError> for CommandError {
     }
 }
 
+/// The commands that there are.
+const NAMES: [&str; 8] = ["Publish", "Subscribe", "Unsubscribe", "Clear", "Ping", "Pong", "Close", "Hello"];
+
 impl<'a> Command<'a> {
     /// Reads one whole frame, as [`FrameScanner`](super::FrameScanner) found it.
     ///
@@ -132,7 +144,7 @@ impl<'a> Command<'a> {
             }
         }
         let name = reader.str("a command's name")?;
-        if !matches!(name, "Publish" | "Subscribe" | "Unsubscribe" | "Ping" | "Pong" | "Close" | "Hello") {
+        if !NAMES.contains(&name) {
             let text = format!("there is no command '{}'", brief(name));
             return Err(CommandError::new(ErrorCode::UnknownCommand, id_of_unknown(reader), text));
         }
@@ -146,6 +158,11 @@ impl<'a> Command<'a> {
                 let options = arguments.options("Unsubscribe", &[])?;
                 Ok(Command::Unsubscribe { pattern, id: options.publish.id })
             }
+            "Clear" => {
+                let pattern = arguments.pattern()?;
+                let options = arguments.options("Clear", &[])?;
+                Ok(Command::Clear { pattern, id: options.publish.id })
+            }
             "Ping" => Ok(Command::Ping { id: arguments.options("Ping", &[])?.publish.id }),
             "Pong" => arguments.none(Command::Pong),
             "Close" => arguments.none(Command::Close),
@@ -158,17 +175,6 @@ impl<'a> Command<'a> {
 struct Arguments<'a> {
     reader: Reader<'a>,
     left: u64,
-}
-
-/// Every option that there is; which of them a command may have is said where it is read.
-#[derive(Default)]
-struct OptionValues<'a> {
-    given: bool,
-    publish: PublishMeta<'a>,
-    policy: Option<Policy>,
-    retained: Option<bool>,
-    meta: Option<bool>,
-    group: Option<&'a str>,
 }
 
 impl<'a> Arguments<'a> {
@@ -192,13 +198,17 @@ impl<'a> Arguments<'a> {
         let topic = reader.str_bytes("a topic")?;
         let value = reader.value()?;
         let pair = start.get(..start.len() - reader.rest().len()).unwrap_or_default();
-        let options = self.options("Publish", &["reply", "headers", "key", "retain"])?;
+        let options = self.options("Publish", &["reply", "headers", "key", "retain", "ttl"])?;
         Ok(Command::Publish(Publish { pair, topic, value, meta: options.given.then_some(options.publish) }))
     }
 
     fn subscribe(mut self) -> Result<Command<'a>, CommandError> {
         let pattern = self.pattern()?;
-        let options = self.options("Subscribe", &["policy", "retained", "meta", "group"])?;
+        let options = self.options("Subscribe", &["policy", "retained", "meta", "group", "max_rate"])?;
+        if options.max_rate.is_some() && options.group.is_some() {
+            let text = "a member of a group has no max_rate: which messages it gets is not its own affair";
+            return Err(invalid_option(options.publish.id, text.to_owned()));
+        }
         Ok(Command::Subscribe(Subscribe {
             pattern,
             id: options.publish.id,
@@ -206,6 +216,7 @@ impl<'a> Arguments<'a> {
             retained: options.retained.unwrap_or(true),
             meta: options.meta.unwrap_or(false),
             group: options.group,
+            max_rate: options.max_rate,
             has_options: options.given,
         }))
     }
@@ -265,32 +276,6 @@ impl<'a> Arguments<'a> {
     }
 }
 
-impl<'a> OptionValues<'a> {
-    fn set(&mut self, name: &str, value: &'a [u8]) -> Result<(), String> {
-        let mut reader = Reader::new(value);
-        let told = |error: WireError| error.to_string();
-        match name {
-            "id" => self.publish.id = Some(reader.unsigned("an unsigned integer").map_err(told)?),
-            "reply" => self.publish.reply = Some(reader.str_bytes("a topic").map_err(told)?),
-            "headers" => {
-                headers(&mut reader).map_err(told)?;
-                self.publish.headers = Some(value);
-            }
-            "key" => {
-                reader.bytes("a str or a bin").map_err(told)?;
-                self.publish.key = Some(value);
-            }
-            "retain" => self.publish.retain = Some(reader.bool("a bool").map_err(told)?),
-            "policy" => self.policy = Some(reader.str("a policy").map_err(told)?.parse()?),
-            "retained" => self.retained = Some(reader.bool("a bool").map_err(told)?),
-            "meta" => self.meta = Some(reader.bool("a bool").map_err(told)?),
-            "group" => self.group = Some(group_name(reader.str("a group").map_err(told)?)?),
-            _ => return Err("unknown".to_owned()),
-        }
-        Ok(())
-    }
-}
-
 /// The id that a command of an unknown name asks for an answer with, if its last argument is a map that has one.
 fn id_of_unknown(mut reader: Reader<'_>) -> Option<u64> {
     let arguments = reader.array("arguments").ok()?;
@@ -306,55 +291,8 @@ fn id_of_unknown(mut reader: Reader<'_>) -> Option<u64> {
     None
 }
 
-/// Checks a map of str to str.
-fn headers(reader: &mut Reader<'_>) -> Result<(), WireError> {
-    for _ in 0..reader.map("a map of str to str")? {
-        reader.str("a header's name as str")?;
-        reader.str("a header's value as str")?;
-    }
-    Ok(())
-}
-
-fn group_name(name: &str) -> Result<&str, String> {
-    match name.len() {
-        0 => Err("the name of a group is not empty".to_owned()),
-        bytes if bytes > NAME_BYTES_MAX => {
-            Err(format!("the name has {bytes} bytes, the limit is {NAME_BYTES_MAX}"))
-        }
-        _ => Ok(name),
-    }
-}
-
-/// A token, or a map of `user` and `password`.
-fn credentials(reader: &mut Reader<'_>) -> Result<Credentials, String> {
-    let told = |error: WireError| format!("auth: {error}");
-    let mut credentials = Credentials::default();
-    if reader.kind().map_err(told)? == Kind::Str {
-        credentials.token = Some(reader.str("a token").map_err(told)?.to_owned());
-        return Ok(credentials);
-    }
-    for _ in 0..reader.map("a token, or a map of user and password").map_err(told)? {
-        let name = reader.str("the name of a field").map_err(told)?;
-        let value = reader.str("a str").map_err(told)?.to_owned();
-        match name {
-            "user" => credentials.user = Some(value),
-            "password" => credentials.password = Some(value),
-            other => return Err(format!("auth has no field '{}'", brief(other))),
-        }
-    }
-    Ok(credentials)
-}
-
-fn client_name(name: &str) -> Result<String, CommandError> {
-    if name.len() > NAME_BYTES_MAX {
-        let text = format!("the name has {} bytes, the limit is {NAME_BYTES_MAX}", name.len());
-        return Err(invalid_option(None, text));
-    }
-    Ok(name.to_owned())
-}
-
 /// A name of the client's as it may stand in an error.
-fn brief(name: &str) -> String {
+pub(super) fn brief(name: &str) -> String {
     name.chars().take(64).collect()
 }
 
@@ -362,6 +300,6 @@ fn malformed(text: impl Into<String>) -> CommandError {
     CommandError::new(ErrorCode::Malformed, None, text)
 }
 
-fn invalid_option(id: Option<u64>, text: String) -> CommandError {
+pub(super) fn invalid_option(id: Option<u64>, text: String) -> CommandError {
     CommandError::new(ErrorCode::InvalidOption, id, text)
 }

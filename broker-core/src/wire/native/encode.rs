@@ -8,7 +8,7 @@ use super::{Hello, Welcome};
 use crate::outbox::Policy;
 
 /// The options of a `Subscribe` as a client writes them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 #[allow(clippy::exhaustive_structs)]
 pub struct SubscribeOptions {
     /// Asks for an answer.
@@ -19,11 +19,13 @@ pub struct SubscribeOptions {
     pub retained: bool,
     /// Whether messages are to come with a third element. Default false.
     pub meta: bool,
+    /// Messages a second of each topic, at the most; all of them if `None`.
+    pub max_rate: Option<f64>,
 }
 
 impl Default for SubscribeOptions {
     fn default() -> Self {
-        SubscribeOptions { id: None, policy: None, retained: true, meta: false }
+        SubscribeOptions { id: None, policy: None, retained: true, meta: false, max_rate: None }
     }
 }
 
@@ -41,6 +43,8 @@ pub struct PublishOptions<'a> {
     pub key: Option<&'a [u8]>,
     /// Whether the message is retained; if `None`, it is unless it has a reply topic.
     pub retain: Option<bool>,
+    /// For how long the message holds, in milliseconds; for ever if `None`.
+    pub ttl_ms: Option<u64>,
 }
 
 /// `{"Hello": [{…}]}`
@@ -62,8 +66,8 @@ pub fn subscribe(out: &mut Vec<u8>, pattern: &str, options: &SubscribeOptions) {
 
 /// As [`subscribe`], as a member of a group.
 pub fn subscribe_in_group(out: &mut Vec<u8>, pattern: &str, group: Option<&str>, options: &SubscribeOptions) {
-    let SubscribeOptions { id, policy, retained, meta } = *options;
-    let entries = [id.is_some(), policy.is_some(), !retained, meta, group.is_some()];
+    let SubscribeOptions { id, policy, retained, meta, max_rate } = *options;
+    let entries = [id.is_some(), policy.is_some(), !retained, meta, group.is_some(), max_rate.is_some()];
     options_frame(out, "Subscribe", 1, &entries, |out| str(out, pattern));
     id_entry(out, id);
     if let Some(policy) = policy {
@@ -82,6 +86,10 @@ pub fn subscribe_in_group(out: &mut Vec<u8>, pattern: &str, group: Option<&str>,
         str(out, "group");
         str(out, group);
     }
+    if let Some(max_rate) = max_rate {
+        str(out, "max_rate");
+        float(out, max_rate);
+    }
 }
 
 /// `{"Unsubscribe": [pattern, {…}]}`
@@ -90,10 +98,17 @@ pub fn unsubscribe(out: &mut Vec<u8>, pattern: &str, id: Option<u64>) {
     id_entry(out, id);
 }
 
+/// `{"Clear": [pattern, {…}]}`
+pub fn clear(out: &mut Vec<u8>, pattern: &str, id: Option<u64>) {
+    options_frame(out, "Clear", 1, &[id.is_some()], |out| str(out, pattern));
+    id_entry(out, id);
+}
+
 /// `{"Publish": [[topic, value], {…}]}`; `value` is one MessagePack value.
 pub fn publish(out: &mut Vec<u8>, topic: &str, value: &[u8], options: &PublishOptions<'_>) {
-    let PublishOptions { id, reply, headers, key, retain } = *options;
-    let entries = [id.is_some(), reply.is_some(), headers.is_some(), key.is_some(), retain.is_some()];
+    let PublishOptions { id, reply, headers, key, retain, ttl_ms } = *options;
+    let entries =
+        [id.is_some(), reply.is_some(), headers.is_some(), key.is_some(), retain.is_some(), ttl_ms.is_some()];
     options_frame(out, "Publish", 1, &entries, |out| message(out, topic, value));
     id_entry(out, id);
     if let Some(reply) = reply {
@@ -115,6 +130,10 @@ pub fn publish(out: &mut Vec<u8>, topic: &str, value: &[u8], options: &PublishOp
     if let Some(retain) = retain {
         str(out, "retain");
         bool(out, retain);
+    }
+    if let Some(ttl_ms) = ttl_ms {
+        str(out, "ttl");
+        unsigned(out, ttl_ms);
     }
 }
 
@@ -242,6 +261,10 @@ pub(crate) fn bin(out: &mut Vec<u8>, content: &[u8]) {
 
 pub(crate) fn unsigned(out: &mut Vec<u8>, number: u64) {
     infallible(&put::write_uint(out, number));
+}
+
+pub(crate) fn float(out: &mut Vec<u8>, number: f64) {
+    infallible(&put::write_f64(out, number));
 }
 
 pub(crate) fn bool(out: &mut Vec<u8>, value: bool) {

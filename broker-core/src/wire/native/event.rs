@@ -56,6 +56,9 @@ pub struct Welcome {
     pub depth_max: u64,
     /// Bytes that may wait for this session.
     pub outbox_bytes_max: u64,
+    /// What happens at that bound where a subscription does not say.
+    #[serde(default)]
+    pub policy: String,
     /// Milliseconds of silence after which the session is closed; 0 for never.
     pub idle_timeout_ms: u64,
 }
@@ -131,6 +134,8 @@ pub struct Meta {
     pub key: Option<Vec<u8>>,
     /// The retained message, sent because of the subscription.
     pub retained: bool,
+    /// For how long it still holds, in milliseconds, from when the server queued it.
+    pub ttl_ms: Option<u64>,
 }
 
 impl<'a> Event<'a> {
@@ -223,6 +228,7 @@ impl Meta {
                 "time" => meta.time = reader.unsigned("a time")?,
                 "reply" => meta.reply = Some(reader.str("a topic")?.to_owned()),
                 "key" => meta.key = Some(reader.bytes("a key")?.to_vec()),
+                "ttl" => meta.ttl_ms = Some(reader.unsigned("milliseconds")?),
                 "retained" => meta.retained = reader.bool("a bool")?,
                 "headers" => {
                     for _ in 0..reader.map("a map of headers")? {

@@ -102,6 +102,18 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A number of any kind; a large integer to the nearest float.
+    pub(crate) fn number(&mut self, expected: &'static str) -> Result<f64, WireError> {
+        let found = self.head(expected)?;
+        if found.kind != Kind::Float {
+            #[allow(clippy::cast_precision_loss, reason = "to the nearest float, as is said")]
+            return self.unsigned(expected).map(|number| number as f64);
+        }
+        let digits = self.value()?.get(1..).unwrap_or_default();
+        let single = || digits.try_into().map(|single| f64::from(f32::from_be_bytes(single)));
+        digits.try_into().map(f64::from_be_bytes).or_else(|_| single()).map_err(|_| WireError::Truncated)
+    }
+
     /// True or false.
     pub(crate) fn bool(&mut self, expected: &'static str) -> Result<bool, WireError> {
         let found = self.head(expected)?;
@@ -137,6 +149,21 @@ mod tests {
             (b"\xc0", None),
         ] {
             assert_eq!(Reader::new(bytes).unsigned("a number").ok(), number, "{bytes:x?}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_every_kind() {
+        for (bytes, number) in [
+            (&b"\x07"[..], Some(7.0)),
+            (b"\xd1\x01\x00", Some(256.0)),
+            (b"\xca\x3f\x00\x00\x00", Some(0.5)),
+            (b"\xcb\xc0\x00\x00\x00\x00\x00\x00\x00", Some(-2.0)),
+            (b"\xff", None),
+            (b"\xa17", None),
+            (b"\xc0", None),
+        ] {
+            assert_eq!(Reader::new(bytes).number("a number").ok(), number, "{bytes:x?}");
         }
     }
 
