@@ -1,14 +1,16 @@
 //! What all sessions share: the routing table, the topics, the list of sessions.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use glob_tree::Scratch;
 
 use crate::Limits;
+use crate::clock::CoarseClock;
 use crate::message::Now;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, SlowNews};
 use crate::publisher::{Batch, Message, Publisher};
 use crate::reason::CloseReason;
 use crate::routing::{RoutingTable, Subscription, Target};
@@ -21,6 +23,7 @@ use crate::wire::native::encode;
 #[derive(Debug)]
 pub struct Broker {
     limits: Limits,
+    clock: Arc<CoarseClock>,
     pub(crate) table: RwLock<RoutingTable>,
     topics: Topics,
     sessions: Mutex<BTreeMap<u64, Arc<SessionInfo>>>,
@@ -31,6 +34,17 @@ pub struct Broker {
     ending: OnceLock<CloseReason>,
     /// The figures of sessions that ended.
     ended: Mutex<Totals>,
+    pending_hook: OnceLock<Hook>,
+}
+
+/// See [`Broker::on_pending`].
+#[expect(dead_code, reason = "the limiters come next")]
+struct Hook(Box<dyn Fn() + Send + Sync>);
+
+impl fmt::Debug for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hook")
+    }
 }
 
 impl Broker {
@@ -45,11 +59,13 @@ impl Broker {
             seed,
             topics: Topics::new(&limits),
             limits,
+            clock: Arc::default(),
             table: RwLock::new(RoutingTable::new()),
             sessions: Mutex::default(),
             sessions_begun: AtomicU64::new(0),
             ending: OnceLock::new(),
             ended: Mutex::default(),
+            pending_hook: OnceLock::new(),
         }
     }
 
@@ -111,6 +127,29 @@ impl Broker {
     pub fn check_silence(&self, now: Now) {
         let idle_ms = self.limits.idle_timeout_ms;
         self.sessions().iter().for_each(|session| session.check_silence(now, idle_ms));
+    }
+
+    /// Sends what waits in the limiters of subscriptions with a `max_rate` and is due. Returns when the next is: call it again then.
+    /// Units: monotonic milliseconds.
+    pub fn release(&self, now: Now) -> Option<u64> {
+        self.clock.set(now);
+        None
+    }
+
+    /// Has `hook` called whenever a message comes to wait that is due before all others, so that whoever calls [`Broker::release`] looks anew.
+    /// Called without a lock held. The first one stands.
+    pub fn on_pending(&self, hook: Box<dyn Fn() + Send + Sync>) {
+        // The first one stands.
+        let _ = self.pending_hook.set(Hook(hook));
+    }
+
+    /// The sessions that became slow or recovered since the last call, those that have ended among them.
+    pub fn take_slow_news(&self) -> Vec<(Arc<SessionInfo>, SlowNews)> {
+        let of_session = |session: Arc<SessionInfo>| {
+            let news = session.outbox.take_slow_news();
+            news.into_iter().map(move |news| (Arc::clone(&session), news))
+        };
+        self.sessions().into_iter().flat_map(of_session).collect()
     }
 
     /// Tells the clients of the NATS protocol that the server is about to close, so that they look for another one.

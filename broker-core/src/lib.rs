@@ -7,6 +7,7 @@
 
 mod auth;
 mod broker;
+mod clock;
 mod join;
 mod limits;
 mod message;
@@ -29,10 +30,10 @@ pub use glob_tree;
 pub use limits::Limits;
 pub use message::Now;
 pub use nats_session::{NatsOptions, NatsSession};
-pub use outbox::Policy;
+pub use outbox::{Policy, SlowNews};
 pub use publisher::Publisher;
 pub use rate::MaxRate;
-pub use routing::Subscription;
+pub use routing::{Subscription, SubscriptionOptions};
 pub use session::{Next, Progress, ServerName, Session};
 pub use stats::{SessionInfo, Totals};
 pub use topics::{TopicInfo, TopicStats};

@@ -22,6 +22,9 @@ pub struct Limits {
     pub outbox_bytes_max: usize,
     /// What an outbox does at its bound where the subscription does not say. Default `skip`.
     pub policy: Policy,
+    /// Milliseconds for which an outbox under the policy `block` may hold publishers back since it last took something. Then it skips until it
+    /// has caught up. Default 5,000.
+    pub block_ms: u64,
     /// Retained messages in all. Default 1,000,000.
     pub retained_messages_max: usize,
     /// Bytes of retained messages in all, values and topics. Default 256 MiB.
@@ -39,6 +42,7 @@ impl Default for Limits {
             subscriptions_max: 100_000,
             outbox_bytes_max: 8 << 20,
             policy: Policy::Skip,
+            block_ms: 5_000,
             retained_messages_max: 1_000_000,
             retained_bytes_max: 256 << 20,
             idle_timeout_ms: 60_000,

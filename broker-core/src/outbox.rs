@@ -9,6 +9,7 @@ mod chunk;
 mod lag;
 mod policy;
 mod queue;
+mod slow;
 
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -19,6 +20,7 @@ use std::sync::{Arc, Mutex};
 use self::chunk::Written;
 pub use self::policy::Policy;
 use self::queue::Queue;
+pub use self::slow::SlowNews;
 
 pub(crate) use self::chunk::Frames;
 use crate::reason::CloseReason;
@@ -79,6 +81,8 @@ pub struct OutboxStats {
     pub lagged: u64,
     /// Messages that were still waiting when the session ended.
     pub lost: u64,
+    /// Messages that a subscription with a `max_rate` did not want, because a newer one came.
+    pub thinned: u64,
     /// Bytes that wait now.
     pub waiting_bytes: usize,
 }
@@ -220,6 +224,16 @@ impl Outbox {
     pub fn stats(&self) -> OutboxStats {
         let queue = lock(&self.queue);
         OutboxStats { waiting_bytes: queue.waiting_bytes, ..queue.stats }
+    }
+
+    /// Since when the session has been slow, if it is.
+    pub fn slow(&self) -> Option<SlowNews> {
+        None
+    }
+
+    /// What happened since the last call: the session became slow, or recovered. None is lost: what does not fit is put together.
+    pub fn take_slow_news(&self) -> Vec<SlowNews> {
+        Vec::new()
     }
 
     /// Writes what waits with `write`, which is called without a lock, until nothing waits, the socket takes no more

@@ -77,6 +77,12 @@ pub enum Next {
     Turn,
     /// Room in its own outbox, told by [`Link::room`](crate::outbox::Link::room).
     Room,
+    /// That the outboxes of subscribers under the policy `block` take what it published, told by [`Link::room`](crate::outbox::Link::room) of
+    /// its own link. At the time named, or at any time before, it may be handled as well.
+    Held {
+        /// See there.
+        until_monotonic_ms: u64,
+    },
     /// That its owner checks its credentials and tells the outcome.
     Auth,
     /// Nothing: it ends, for the reason that the outbox tells.

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::message::Now;
 use crate::nats_session::NatsIdentity;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, SlowNews};
 use crate::reason::CloseReason;
 use crate::wire::native;
 use crate::wire::nats;
@@ -75,6 +75,8 @@ pub struct Totals {
     pub lagged: u64,
     /// Messages that waited for sessions when they ended.
     pub lost: u64,
+    /// Messages that subscriptions with a `max_rate` did not want, because a newer one came.
+    pub thinned: u64,
 }
 
 impl SessionInfo {
@@ -145,6 +147,11 @@ impl SessionInfo {
     /// Bytes that wait to be written to it.
     pub fn queue_bytes(&self) -> usize {
         self.outbox.stats().waiting_bytes
+    }
+
+    /// Since when it has been slow, why, and what it missed meanwhile; `None` if it keeps up.
+    pub fn slow(&self) -> Option<SlowNews> {
+        self.outbox.slow()
     }
 
     /// Notes that the client said something, if only a part of a frame.
@@ -251,6 +258,7 @@ impl SessionInfo {
             bytes_out: out.bytes_out,
             lagged: out.lagged,
             lost: out.lost,
+            thinned: out.thinned,
         }
     }
 }
@@ -266,5 +274,6 @@ impl Totals {
         self.bytes_out += other.bytes_out;
         self.lagged += other.lagged;
         self.lost += other.lost;
+        self.thinned += other.thinned;
     }
 }

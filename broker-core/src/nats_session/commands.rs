@@ -9,7 +9,7 @@ use super::NatsSession;
 use crate::auth::{Auth, Credentials};
 use crate::join::Join;
 use crate::outbox::Frames;
-use crate::routing::Subscription;
+use crate::routing::{Subscription, SubscriptionOptions};
 use crate::stats::ClientInfo;
 use crate::sync::read;
 use crate::wire::nats::{Command, NatsError, encode};
@@ -104,7 +104,9 @@ impl NatsSession {
             self.answer_ok();
             return Ok(());
         }
-        let subscription = Subscription::new(pattern, self.options.policy, false).in_group(group).for_nats(
+        let options =
+            SubscriptionOptions { policy: self.options.policy, group, ..SubscriptionOptions::default() };
+        let subscription = Subscription::new(pattern, options).for_nats(
             sid,
             self.connect.headers,
             Arc::clone(&self.info.subscriptions),

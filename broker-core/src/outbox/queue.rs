@@ -293,6 +293,7 @@ mod tests {
     use glob_tree::Pattern;
 
     use super::*;
+    use crate::routing::SubscriptionOptions;
 
     /// Cause: a batch whose first message found somebody writing counted as noted, though nobody had to flush for it. Effect: if the writer was done
     /// before the batch's second message, that one stayed in the outbox until the next batch; the load test missed the last few of a
@@ -313,7 +314,7 @@ mod tests {
     fn a_skip_keeps_its_buffers_and_no_more_than_the_bound() {
         const BYTES_MAX: usize = 256 << 10;
         let pattern = Pattern::glob("t").unwrap();
-        let subscription = Arc::new(Subscription::new(pattern, Policy::Skip, false));
+        let subscription = Arc::new(Subscription::new(pattern, SubscriptionOptions::default()));
         let mut queue = Queue::default();
         for number in 0..10_000_usize {
             // Now and then a large one between them, which is not gathered.

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use glob_tree::Pattern;
 
+use super::SubscriptionOptions;
 use crate::outbox::{Outbox, Policy};
+use crate::rate::MaxRate;
 
 /// No bound on the messages of a subscription.
 const UNBOUNDED: u64 = u64::MAX;
@@ -21,6 +23,8 @@ pub struct Subscription {
     pub policy: Policy,
     /// Whether messages come with a third element.
     pub meta: bool,
+    /// How many messages of a topic it gets at the most.
+    pub max_rate: Option<MaxRate>,
     pub(crate) group: Option<Box<str>>,
     /// What the NATS protocol needs beside, on a session that speaks it.
     pub(crate) nats: Option<Box<NatsDelivery>>,
@@ -44,13 +48,9 @@ pub(crate) struct NatsDelivery {
 
 impl Subscription {
     /// A subscription, not in effect yet.
-    pub fn new(pattern: Pattern, policy: Policy, meta: bool) -> Self {
-        Subscription { pattern, policy, meta, group: None, nats: None }
-    }
-
-    /// The same as a member of a group.
-    pub(crate) fn in_group(self, group: Option<&str>) -> Self {
-        Subscription { group: group.map(Box::from), ..self }
+    pub fn new(pattern: Pattern, options: SubscriptionOptions<'_>) -> Self {
+        let SubscriptionOptions { policy, meta, group, max_rate } = options;
+        Subscription { pattern, policy, meta, max_rate, group: group.map(Box::from), nats: None }
     }
 
     /// The same for a client of NATS. It counts among those of the session from now on.

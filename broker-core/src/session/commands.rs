@@ -9,7 +9,7 @@ use super::Session;
 use crate::auth::Auth;
 use crate::join::Join;
 use crate::reason::{CloseReason, ErrorCode};
-use crate::routing::Subscription;
+use crate::routing::{Subscription, SubscriptionOptions};
 use crate::stats::ClientInfo;
 use crate::wire::native::{Command, CommandError, Hello, Subscribe, VERSION, Welcome, encode};
 
@@ -111,9 +111,13 @@ impl Session {
             let text = format!("this session has {} subscriptions, the limit", limits.subscriptions_max);
             return Err(error(ErrorCode::TooManySubscriptions, text));
         }
-        let policy = subscribe.policy.unwrap_or(limits.policy);
-        let subscription = Subscription::new(pattern, policy, subscribe.meta).in_group(subscribe.group);
-        let subscription = Arc::new(subscription);
+        let options = SubscriptionOptions {
+            policy: subscribe.policy.unwrap_or(limits.policy),
+            meta: subscribe.meta,
+            group: subscribe.group,
+            max_rate: subscribe.max_rate,
+        };
+        let subscription = Arc::new(Subscription::new(pattern, options));
         self.subscriptions.insert(subscribe.pattern.to_owned(), Arc::clone(&subscription));
         self.info.subscriptions.store(self.subscriptions.len(), Relaxed);
         let broker = Arc::clone(&self.broker);

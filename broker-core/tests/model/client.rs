@@ -106,7 +106,7 @@ impl Client {
                     self.end();
                     return done;
                 }
-                Next::Read { .. } | Next::Room | Next::Auth => return done,
+                Next::Read { .. } | Next::Room | Next::Held { .. } | Next::Auth => return done,
             }
         }
     }

@@ -4,12 +4,14 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use broker_core::Next;
 use broker_core::reason::CloseReason;
 use tokio::io::AsyncReadExt;
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::task::coop::unconstrained;
+use tokio::time::timeout;
 use tracing::{Level, enabled, trace};
 
 use super::Shared;
@@ -52,6 +54,12 @@ pub(super) async fn run<C: Client>(
             Next::Room => {
                 buffer.park(&shared.pool);
                 link.roomy().await;
+            }
+            Next::Held { until_monotonic_ms } => {
+                buffer.park(&shared.pool);
+                let wait = until_monotonic_ms.saturating_sub(shared.clock.now().monotonic_ms);
+                // Over or not: the session looks for itself.
+                let _ = timeout(Duration::from_millis(wait), link.roomy()).await;
             }
             Next::Auth => authenticate(session, shared).await,
             Next::End => return CloseReason::Disconnected,

@@ -247,6 +247,7 @@ impl Builder {
             retained_messages_max: config.retained.messages_max,
             retained_bytes_max: config.retained.bytes_max,
             idle_timeout_ms: u64::try_from(config.limits.idle_timeout.as_millis()).unwrap_or(u64::MAX),
+            ..Limits::default()
         };
         self
     }

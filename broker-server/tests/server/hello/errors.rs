@@ -204,7 +204,7 @@ async fn invalid_options_are_refused() {
     let subscribe: &[(&str, Value)] = &[
         ("new", 1.into()),
         ("reply", "a".into()),
-        ("policy", "block".into()),
+        ("policy", "blok".into()),
         ("policy", 1.into()),
         ("retained", "no".into()),
         ("retained", Value::Nil),
