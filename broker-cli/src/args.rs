@@ -2,13 +2,16 @@
 //!
 //! Invariant: an option that is accepted is obeyed. What contradicts is refused here, before anything is connected.
 
+mod login;
 mod parse;
 
 use std::{ffi::OsString, time::Duration};
 
+use broker_client::Policy;
 use clap::{Args, Parser, Subcommand, builder::NonEmptyStringValueParser};
 use clap_complete::Shell;
 
+use self::login::LoginArgs;
 use crate::{
     exit,
     print::{Color, message::OutputFormat},
@@ -32,6 +35,9 @@ pub(crate) struct Global {
     /// Where the broker listens: host:port, host, or broker://host:port
     #[arg(short, long, global = true, env = "BROKER_ADDR", default_value = "127.0.0.1:36912", value_parser = NonEmptyStringValueParser::new())]
     pub addr: String,
+
+    #[command(flatten)]
+    pub login: LoginArgs,
 
     /// A name for this connection, which the broker shows to people [default: broker-COMMAND]
     #[arg(long, global = true)]
@@ -156,6 +162,14 @@ pub(crate) struct Subscribe {
     /// Only what is published from now on, not the retained message of each topic
     #[arg(long)]
     pub no_retained: bool,
+
+    /// Share the work with the others of this group: each message goes to one of them
+    #[arg(short, long, value_name = "NAME", value_parser = parse::group)]
+    pub group: Option<String>,
+
+    /// What the broker does when this reads too slowly [default: as the broker is set]
+    #[arg(short, long, value_name = "NAME", value_parser = parse::policy)]
+    pub policy: Option<Policy>,
 
     /// End each value with a zero byte and not with a new line (for --format raw)
     #[arg(short = '0', long)]
@@ -345,6 +359,10 @@ mod tests {
             &["ping", "-q", "-v"],
             &["ping", "--timeout", "soon"],
             &["ping", "--addr", ""],
+            &["ping", "--token", ""],
+            &["ping", "--user", ""],
+            &["sub", "t", "--group", ""],
+            &["sub", "t", "--policy", "hope"],
             &["completions", "cobol"],
         ] {
             refused(line);

@@ -11,7 +11,7 @@ use broker_client::{CloseReason, ConnectError, FlushError, PublishError, Request
 pub(crate) const CODES: &str = "\
 Exit codes:
   0    it worked (also when the reader of a pipe went away, as `head` does)
-  1    an error: a message was refused, a line of input is no value, the output cannot be written
+  1    an error: a message or a login was refused, a line of input is no value, the output cannot be written
   2    wrong usage: an unknown option, or a topic, pattern, value or address that is none
   3    no broker there, or the connection to it was lost
   4    timed out
@@ -54,7 +54,7 @@ impl From<Exit> for ExitCode {
 }
 
 /// Why a command did not do what it was asked to do.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     exit: Exit,
     text: Option<String>,
@@ -102,6 +102,8 @@ impl Failure {
 
 const START_ONE: &str = "start one with `broker-server`, or name another with --addr or BROKER_ADDR";
 const OTHER_TIMEOUT: &str = "wait longer with --timeout";
+const SAY_WHO: &str =
+    "set BROKER_TOKEN, or BROKER_USER and BROKER_PASSWORD; or give --token, or --user and --password";
 
 /// Output that cannot be written. A reader that went away has what it wanted: that is no error.
 impl From<io::Error> for Failure {
@@ -124,6 +126,8 @@ impl From<ConnectError> for Failure {
                 Failure::new(Exit::Usage, error).hint("write it as host:port, for example 127.0.0.1:36912")
             }
             ConnectError::Options(_) => Failure::new(Exit::Usage, error),
+            ConnectError::AuthRequired => Failure::new(Exit::Error, error).hint(SAY_WHO),
+            ConnectError::Unauthorized { .. } => Failure::new(Exit::Error, error),
             ConnectError::Timeout { .. } => Failure::new(Exit::TimedOut, error).hint(OTHER_TIMEOUT),
             ConnectError::NotABroker { .. } | ConnectError::Resolve { .. } | ConnectError::Io { .. } => {
                 Failure::new(Exit::NoBroker, error).hint(START_ONE)
@@ -222,6 +226,18 @@ mod tests {
         assert_eq!(failure.exit(), Exit::NoBroker);
         assert_eq!(failure.text(), Some("no broker at 127.0.0.1:36912"));
         assert!(failure.what_to_do().is_some_and(|hint| hint.contains("`broker-server`")));
+    }
+
+    #[test]
+    fn a_broker_that_asks_says_what_to_give() {
+        let failure = Failure::from(ConnectError::AuthRequired);
+        assert_eq!(failure.exit(), Exit::Error);
+        assert!(failure.what_to_do().is_some_and(|hint| hint.contains("BROKER_TOKEN")));
+        check(
+            ConnectError::Unauthorized { user: Some("al".into()) },
+            Exit::Error,
+            "the server does not accept user \"al\" with this password",
+        );
     }
 
     #[test]

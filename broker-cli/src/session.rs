@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use broker_client::{Backoff, Client, CloseReason, Event, Events, LaggedBy, Options, State};
+use broker_client::{Backoff, Client, CloseReason, Event, Events, LaggedBy, Login, Options, State};
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
@@ -48,6 +48,7 @@ pub(crate) struct Session {
     /// `--timeout`.
     pub timeout: Option<Duration>,
     addr: String,
+    login: Result<Option<Login>, Failure>,
     name: String,
     client: Option<Client>,
 }
@@ -55,12 +56,13 @@ pub(crate) struct Session {
 impl Session {
     /// The surroundings that the command line asks for; not connected yet.
     pub(crate) fn new(arguments: &Arguments) -> Self {
-        let Global { addr, name, timeout, color, quiet, verbose } = &arguments.global;
+        let Global { addr, login, name, timeout, color, quiet, verbose } = &arguments.global;
         Session {
             out: Output::stdout(*color),
             notes: Notes::stderr(*color, *quiet, *verbose > 0),
             timeout: *timeout,
             addr: addr.clone(),
+            login: login.login(),
             name: name.clone().unwrap_or_else(|| format!("broker-{}", arguments.command.name())),
             client: None,
         }
@@ -100,6 +102,10 @@ impl Session {
         let options = match when_lost {
             WhenLost::End => options.never_reconnect(),
             WhenLost::Reconnect => options.reconnect(Backoff::default()),
+        };
+        let options = match self.login.clone()? {
+            Some(login) => options.login(login),
+            None => options,
         };
         let client = Client::connect(&self.addr, options).await?;
         if let Some(server) = client.server() {

@@ -189,11 +189,11 @@ impl Client {
     /// Subscribes with options. Otherwise as [`subscribe`](Self::subscribe).
     ///
     /// The server knows one subscription for each pattern of a client: several here share it. It has meta and retained
-    /// messages if one of them asks for it, and the policy that was asked for last.
+    /// messages if one of them asks for it, and the policy that was asked for last. They are all of one group or of none.
     ///
     /// # Errors
     ///
-    /// As `subscribe`.
+    /// As `subscribe`, and [`SubscribeError::OtherGroup`].
     pub async fn subscribe_with(
         &self,
         pattern: &str,

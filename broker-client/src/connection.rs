@@ -105,7 +105,7 @@ async fn reconnect(shared: &Shared, backoff: &Backoff, attempt: &mut u32) -> Res
             Err(error) => {
                 failed = failed.saturating_add(1);
                 tracing::debug!(address = %shared.address, %error, failed, "cannot reconnect");
-                if shared.options.max_reconnects.is_some_and(|most| failed >= most) {
+                if error.is_final() || shared.options.max_reconnects.is_some_and(|most| failed >= most) {
                     return Err(CloseReason::GaveUp { attempts: failed, last: Box::new(error) });
                 }
             }

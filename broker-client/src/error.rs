@@ -71,6 +71,15 @@ pub enum ConnectError {
         /// A sentence for people.
         detail: String,
     },
+    /// The server asks who the client is, and [`Options::login`](crate::Options::login) does not say.
+    #[error("the server asks who this is: give it a token, or a user and a password")]
+    AuthRequired,
+    /// The server does not accept who the client says to be. It is not asked again, not after a lost connection either.
+    #[error("the server does not accept {}", .user.as_ref().map_or_else(|| "this token".to_owned(), |user| format!("user {user:?} with this password")))]
+    Unauthorized {
+        /// The name that was given; none if it was a token.
+        user: Option<String>,
+    },
     /// The server answered `Hello` with an error.
     #[error("the server refused: {text} (code {code})")]
     Rejected {
@@ -79,6 +88,13 @@ pub enum ConnectError {
         /// A sentence for people.
         text: String,
     },
+}
+
+impl ConnectError {
+    /// Whether another attempt would be of no use, so that a client gives up.
+    pub(crate) fn is_final(&self) -> bool {
+        matches!(self, Self::AuthRequired | Self::Unauthorized { .. })
+    }
 }
 
 /// Why a connection that stood came to its end.
@@ -128,7 +144,8 @@ pub enum CloseReason {
     /// The connection broke and [`Options::never_reconnect`](crate::Options::never_reconnect) is set.
     #[error("connection lost: {0}")]
     Lost(ConnectionError),
-    /// [`Options::max_reconnects`](crate::Options::max_reconnects) attempts in a row failed.
+    /// [`Options::max_reconnects`](crate::Options::max_reconnects) attempts in a row failed, or the server does not accept
+    /// [who the client says to be](crate::Options::login) any more.
     #[error("gave up after {attempts} attempts to reconnect: {last}")]
     GaveUp {
         /// How many.
@@ -198,6 +215,15 @@ pub enum SubscribeError {
     /// The pattern does not parse.
     #[error("not a pattern: {0}")]
     Pattern(PatternError),
+    /// This client has a subscription to the same pattern already, in another group or in none. The server knows one for each
+    /// pattern of a client: it takes another client.
+    #[error("this client subscribes to {pattern:?} already, {}", .group.as_ref().map_or_else(|| "in no group".to_owned(), |group| format!("in group {group:?}")))]
+    OtherGroup {
+        /// The pattern.
+        pattern: String,
+        /// The group of the subscription that there is.
+        group: Option<String>,
+    },
     /// The server refused the subscription.
     #[error("the server refused: {text} (code {code})")]
     Refused {

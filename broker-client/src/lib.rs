@@ -40,6 +40,7 @@ mod client;
 mod connection;
 mod error;
 mod event;
+mod login;
 mod message;
 mod options;
 mod subscription;
@@ -63,6 +64,7 @@ pub use error::{
 };
 pub use event::{Event, Events, LaggedBy};
 pub use info::{ServerInfo, State, Stats};
+pub use login::{Login, LoginError, Secret};
 pub use message::{Message, Meta};
 pub use options::{Options, PublishOptions, SubscribeOptions};
 pub use subscription::Subscription;

@@ -198,7 +198,8 @@ impl Link {
     /// Appends a `Subscribe` that these subscriptions wait for.
     pub(crate) fn subscribe(&mut self, ask: Ask) {
         let options = SubscribeOptions { id: Some(self.next_id), ..ask.options };
-        self.frames.push_command(|out| encode::subscribe(out, &ask.pattern, &options));
+        let group = ask.group.as_deref();
+        self.frames.push_command(|out| encode::subscribe_in_group(out, &ask.pattern, group, &options));
         self.await_answer(Awaiter::Subscriptions(ask.pattern, ask.ids));
     }
 
@@ -386,7 +387,8 @@ mod tests {
 
         // The two that are kept are all that is sent next, behind what is subscribed to, and they are still accounted for.
         let server = link.server.clone();
-        let ask = Ask { pattern: "p".into(), options: SubscribeOptions::default(), ids: vec![1] };
+        let ask =
+            Ask { pattern: "p".into(), group: None, options: SubscribeOptions::default(), ids: vec![1] };
         link.begin(server, vec![ask]);
         let mut batch = Frames::default();
         assert!(link.next_batch(&mut batch));

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::{Backoff, Policy};
+use crate::{Backoff, Login, Policy, Secret};
 
 /// Options of a [`Client`](crate::Client).
 ///
@@ -22,6 +22,7 @@ use crate::{Backoff, Policy};
 #[must_use]
 pub struct Options {
     pub(crate) name: Option<String>,
+    pub(crate) login: Option<Login>,
     pub(crate) connect_timeout: Duration,
     pub(crate) request_timeout: Duration,
     pub(crate) close_timeout: Duration,
@@ -38,6 +39,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             name: None,
+            login: None,
             connect_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(5),
             close_timeout: Duration::from_secs(5),
@@ -62,6 +64,22 @@ impl Options {
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
+    }
+
+    /// Says who this is, to a server that asks. Default: nothing. A server that does not ask lets everybody in.
+    pub fn login(mut self, login: Login) -> Self {
+        self.login = Some(login);
+        self
+    }
+
+    /// Shows this token to the server; in place of a user, if one was given before.
+    pub fn token(self, token: impl Into<Secret>) -> Self {
+        self.login(Login::Token(token.into()))
+    }
+
+    /// Is this user, with this password; in place of a token, if one was given before.
+    pub fn user(self, name: impl Into<String>, password: impl Into<Secret>) -> Self {
+        self.login(Login::User { name: name.into(), password: password.into() })
     }
 
     /// How long one attempt to connect may take, from the look-up of the name to the server's `Welcome`. Default: 5 s.
@@ -196,13 +214,21 @@ pub struct SubscribeOptions {
     pub(crate) meta: bool,
     pub(crate) retained: bool,
     pub(crate) policy: Option<Policy>,
+    pub(crate) group: Option<String>,
     pub(crate) buffer_messages: Option<usize>,
     pub(crate) buffer_bytes: Option<usize>,
 }
 
 impl Default for SubscribeOptions {
     fn default() -> Self {
-        Self { meta: false, retained: true, policy: None, buffer_messages: None, buffer_bytes: None }
+        Self {
+            meta: false,
+            retained: true,
+            policy: None,
+            group: None,
+            buffer_messages: None,
+            buffer_bytes: None,
+        }
     }
 }
 
@@ -225,9 +251,19 @@ impl SubscribeOptions {
         self
     }
 
-    /// What the server does when this client's outbox there is full. Default: [`Policy::Skip`].
+    /// What the server does when this client's outbox there is full. Default: what the server is set to for the pattern, else for its
+    /// listener.
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = Some(policy);
+        self
+    }
+
+    /// Shares the work with the other subscriptions of this group, of 1 to 256 bytes: each message goes to one of them. Default: none.
+    ///
+    /// A message that matches another subscription of this client as well reaches both, whether it was this client's turn or not:
+    /// the server sends it once. To share exactly, give the group a client of its own.
+    pub fn group(mut self, group: impl Into<String>) -> Self {
+        self.group = Some(group.into());
         self
     }
 

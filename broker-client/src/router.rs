@@ -54,6 +54,7 @@ pub(crate) type Subscribed = Result<(), SubscribeError>;
 #[derive(Debug)]
 pub(crate) struct Ask {
     pub(crate) pattern: Arc<str>,
+    pub(crate) group: Option<Arc<str>>,
     pub(crate) options: SubscribeOptions,
     pub(crate) ids: Vec<u64>,
 }
@@ -73,6 +74,7 @@ pub(crate) struct Subscriber {
     meta: bool,
     retained: bool,
     policy: Option<Policy>,
+    group: Option<Arc<str>>,
     /// The server has answered once.
     confirmed: bool,
     waiter: Option<oneshot::Sender<Subscribed>>,
@@ -91,6 +93,7 @@ impl Subscriber {
             meta: options.meta,
             retained: options.retained,
             policy: options.policy,
+            group: options.group.as_deref().map(Arc::from),
             confirmed: false,
             waiter: Some(waiter),
         };
@@ -121,22 +124,27 @@ impl Router {
         self.patterns.values().map(|entry| entry.subscribers.len()).sum()
     }
 
-    /// Adds a subscription. Returns what to ask the server for.
-    pub(crate) fn add(&mut self, pattern: &Pattern, subscriber: Subscriber) -> Ask {
+    /// Adds a subscription. Returns what to ask the server for. An error if there is one to this pattern that is not of its group.
+    pub(crate) fn add(&mut self, pattern: &Pattern, subscriber: Subscriber) -> Result<Ask, SubscribeError> {
         let (id, retained) = (subscriber.id, subscriber.retained);
-        if let Some((text, _)) = self.patterns.get_key_value(pattern.as_str()) {
+        let group = subscriber.group.clone();
+        if let Some((text, entry)) = self.patterns.get_key_value(pattern.as_str()) {
+            if entry.group() != group.as_ref() {
+                let (pattern, group) = (text.to_string(), entry.group().map(ToString::to_string));
+                return Err(SubscribeError::OtherGroup { pattern, group });
+            }
             let text = Arc::clone(text);
             let entry = self.patterns.entry(Arc::clone(&text)).or_insert_with(|| Entry::new(pattern));
             entry.subscribers.push(subscriber);
             // The others have their retained messages.
             let options = SubscribeOptions { retained, ..entry.options() };
-            return Ask { pattern: text, options, ids: vec![id] };
+            return Ok(Ask { pattern: text, group, options, ids: vec![id] });
         }
         let text: Arc<str> = pattern.as_str().into();
         self.tree.insert(pattern, Arc::clone(&text));
         let entry = self.patterns.entry(Arc::clone(&text)).or_insert_with(|| Entry::new(pattern));
         entry.subscribers.push(subscriber);
-        Ask { pattern: text, options: entry.options(), ids: vec![id] }
+        Ok(Ask { pattern: text, group, options: entry.options(), ids: vec![id] })
     }
 
     /// Removes a subscription. True if it was there and the last one of its pattern.
@@ -149,6 +157,7 @@ impl Router {
     pub(crate) fn asks(&self) -> Vec<Ask> {
         let ask = |(text, entry): (&Arc<str>, &Entry)| Ask {
             pattern: Arc::clone(text),
+            group: entry.group().cloned(),
             options: entry.options(),
             ids: entry.subscribers.iter().map(Subscriber::id).collect(),
         };
@@ -315,6 +324,11 @@ impl Entry {
         Self { pattern: pattern.clone(), subscribers: Vec::new() }
     }
 
+    /// That of all of them.
+    fn group(&self) -> Option<&Arc<str>> {
+        self.subscribers.first()?.group.as_ref()
+    }
+
     /// What one subscription at the server must have to serve all of these: meta and retained messages if one wants them, and
     /// the policy that was named last.
     fn options(&self) -> SubscribeOptions {
@@ -340,7 +354,7 @@ mod tests {
         let pattern = Pattern::glob(pattern).expect("it parses");
         let queue = Arc::new(Queue::new(pattern.as_str().into(), 100, 1 << 20));
         let (subscriber, _waiting) = Subscriber::new(Some(Arc::clone(&queue)), options);
-        let ask = router.add(&pattern, subscriber);
+        let ask = router.add(&pattern, subscriber).expect("one group");
         (queue, ask)
     }
 
@@ -408,6 +422,29 @@ mod tests {
         assert_eq!(ask.options.policy, Some(Policy::Disconnect));
         let asks = router.asks();
         assert_eq!((asks.len(), asks[0].ids.len(), asks[0].options.retained), (1, 3, true));
+    }
+
+    #[test]
+    fn one_pattern_has_one_group() {
+        let mut router = Router::new(INBOX.to_owned());
+        let options = |group: &str| match group {
+            "" => crate::SubscribeOptions::new(),
+            group => crate::SubscribeOptions::new().group(group),
+        };
+        let (_, ask) = add(&mut router, "a", &options("g"));
+        assert_eq!(ask.group.as_deref(), Some("g"));
+        add(&mut router, "a", &options("g"));
+        let pattern = Pattern::glob("a").expect("it parses");
+        for group in ["", "h"] {
+            let (subscriber, _waiting) = Subscriber::new(None, &options(group));
+            let outcome = router.add(&pattern, subscriber).map(|ask| ask.ids);
+            let expected =
+                SubscribeError::OtherGroup { pattern: "a".to_owned(), group: Some("g".to_owned()) };
+            assert_eq!(outcome, Err(expected));
+        }
+        let asks = router.asks();
+        assert_eq!((asks[0].ids.len(), asks[0].group.as_deref()), (2, Some("g")));
+        assert!(add(&mut router, "b", &options("")).1.group.is_none());
     }
 
     #[test]

@@ -167,7 +167,7 @@ impl Registration {
             if let Some(reason) = link.end() {
                 return Err(SubscribeError::Closed(reason));
             }
-            let ask = router.add(pattern, subscriber);
+            let ask = router.add(pattern, subscriber)?;
             if link.state == State::Connected {
                 link.subscribe(ask);
             }

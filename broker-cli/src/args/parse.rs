@@ -1,8 +1,13 @@
-//! Options that are more than a word: durations, rates, headers.
+//! Options that are more than a word: durations, rates, headers, secrets, names of groups and policies.
 //!
 //! Invariant: what is accepted neither overflows nor waits for ever; what is refused is told how to write it.
 
 use std::time::Duration;
+
+use broker_client::{Policy, Secret};
+
+/// The longest name of a group, in bytes: docs/protocol.md.
+const GROUP_BYTES_MAX: usize = 256;
 
 /// The largest duration that is accepted: a hundred days.
 const DURATION_MAX: Duration = Duration::from_hours(2400);
@@ -41,6 +46,25 @@ pub(super) fn header(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// A secret; an error must not show it, and does not, because only an empty one is refused.
+pub(super) fn secret(text: &str) -> Result<Secret, String> {
+    if text.is_empty() { Err("it is empty".to_string()) } else { Ok(text.into()) }
+}
+
+/// The name of a group.
+pub(super) fn group(text: &str) -> Result<String, String> {
+    if (1..=GROUP_BYTES_MAX).contains(&text.len()) {
+        Ok(text.to_string())
+    } else {
+        Err(format!("a group's name has 1 to {GROUP_BYTES_MAX} bytes"))
+    }
+}
+
+/// The name of a policy.
+pub(super) fn policy(text: &str) -> Result<Policy, String> {
+    text.parse()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +96,14 @@ mod tests {
         for text in ["0", "-1", "inf", "NaN", "1e13", "fast"] {
             assert!(rate(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn names() {
+        assert_eq!(group("g"), Ok("g".to_string()));
+        assert!(group("").is_err() && group(&"g".repeat(257)).is_err());
+        assert_eq!(policy("disconnect"), Ok(Policy::Disconnect));
+        assert!(policy("hope").unwrap_err().contains("'skip'"));
     }
 
     #[test]

@@ -59,7 +59,13 @@ pub(crate) async fn run(arguments: &args::Subscribe, session: &mut Session) -> R
 
 /// Together where that is possible, so that no message comes twice; else each pattern on its own.
 async fn subscribe(arguments: &args::Subscribe, client: &Client) -> Result<SelectAll<Subscription>, Failure> {
-    let options = SubscribeOptions::new().meta(true).retained(!arguments.no_retained);
+    let mut options = SubscribeOptions::new().meta(true).retained(!arguments.no_retained);
+    if let Some(group) = &arguments.group {
+        options = options.group(group);
+    }
+    if let Some(policy) = arguments.policy {
+        options = options.policy(policy);
+    }
     if let Some(combined) = combine::combine(&arguments.patterns).filter(|it| *it != arguments.patterns) {
         match subscribe_each(&combined, &options, client).await {
             Ok(all) => return Ok(all),

@@ -104,7 +104,7 @@ impl Broker {
 /// `broker` with nothing of this process's settings.
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_broker"));
-    for name in ["BROKER_ADDR", "RUST_LOG", "NO_COLOR"] {
+    for name in ["BROKER_ADDR", "BROKER_TOKEN", "BROKER_USER", "BROKER_PASSWORD", "RUST_LOG", "NO_COLOR"] {
         command.env_remove(name);
     }
     command.args(arguments);

@@ -6,6 +6,7 @@
 
 mod ending;
 mod harness;
+mod login;
 mod looking;
 mod publishing;
 mod requests;

@@ -1,6 +1,6 @@
 //! `sub`: what is printed, when, and how often.
 
-use crate::harness::Broker;
+use crate::harness::{Broker, numbers};
 
 #[test]
 fn the_retained_message_comes_first_unless_it_is_not_wanted() {
@@ -123,4 +123,33 @@ fn a_time_may_be_given_instead_of_a_number() {
     let outcome = broker.run(&["sub", "t", "--timeout", "2s", "-n", "2", "--format", "raw"]);
     outcome.fails(4, "time is up after 1 of 2 messages");
     assert_eq!(outcome.text(), "1\n");
+}
+
+#[test]
+fn the_members_of_a_group_share_the_work() {
+    let broker = Broker::start();
+    let members: Vec<_> =
+        (0..2).map(|_| broker.sub(&["w/*", "--group", "g", "--format", "raw", "--timeout", "60s"])).collect();
+    let all = broker.sub(&["w/*", "-n", "100", "--format", "raw"]);
+    broker.run_with(&["pub", "w/1"], numbers(100).as_bytes()).ok();
+    assert_eq!(all.end().ok().lines().count(), 100);
+    broker.ok(&["pub", "w/end", "end", "--count", "200"]);
+    let mut shares: Vec<Vec<u32>> = Vec::new();
+    for member in &members {
+        let numbers = std::iter::repeat_with(|| member.line()).map_while(|line| line.parse().ok());
+        shares.push(numbers.collect());
+    }
+    assert!(shares.iter().all(|share| !share.is_empty()), "{shares:?}");
+    let mut together = shares.concat();
+    together.sort_unstable();
+    assert_eq!(together, (0..100).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_policy_is_asked_for_by_name() {
+    let broker = Broker::start();
+    let sub = broker.sub(&["t", "-n", "1", "--policy", "disconnect", "--format", "raw"]);
+    broker.ok(&["pub", "t", "1"]);
+    assert_eq!(sub.end().ok(), "1\n");
+    broker.run(&["sub", "t", "--policy", "hope"]).fails(2, "expected");
 }

@@ -4,7 +4,10 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
-use broker_core::wire::native::{Event as ServerEvent, FrameScanner, Hello, VERSION, WireLimits, encode};
+use broker_core::{
+    reason::ErrorCode,
+    wire::native::{Event as ServerEvent, FrameScanner, Hello, VERSION, WireLimits, encode},
+};
 use bytes::{Buf, BytesMut};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -13,7 +16,7 @@ use tokio::{
 };
 
 use super::wire::Wire;
-use crate::{ConnectError, Options, ServerInfo, address::Address};
+use crate::{ConnectError, Login, Options, ServerInfo, address::Address};
 
 /// The longest name that a `Hello` may give, in bytes; docs/protocol.md.
 const NAME_BYTES_MAX: usize = 256;
@@ -63,7 +66,8 @@ async fn greet(
     options: &Options,
 ) -> Result<(Wire, ServerInfo), ConnectError> {
     let mut hello = Vec::new();
-    encode::hello(&mut hello, &Hello { version: VERSION, name: options.name.clone(), auth: None });
+    let auth = options.login.as_ref().map(Login::credentials);
+    encode::hello(&mut hello, &Hello { version: VERSION, name: options.name.clone(), auth });
     // A server that says goodbye at once may have closed already: what it said counts, not that it does not listen.
     let sent = stream.write_all(&hello).await;
     let mut incoming = BytesMut::with_capacity(4096);
@@ -83,6 +87,9 @@ async fn greet(
         }
     };
     let server = welcome(incoming.get(..len).unwrap_or_default()).map_err(|refusal| match refusal {
+        Refusal::Told(ConnectError::Rejected { code, .. }) if code == ErrorCode::Unauthorized.number() => {
+            unauthorized(options.login.as_ref())
+        }
         Refusal::Told(error) => error,
         Refusal::Nonsense(what) => not_a_broker(what),
     })?;
@@ -107,6 +114,15 @@ fn welcome(frame: &[u8]) -> Result<ServerInfo, Refusal> {
         }
         Ok(_) => Err(Refusal::Nonsense("its first word is not a welcome".to_owned())),
         Err(error) => Err(Refusal::Nonsense(format!("it answered: {error}"))),
+    }
+}
+
+/// What the code of that name means to a client with this login.
+fn unauthorized(login: Option<&Login>) -> ConnectError {
+    match login {
+        None => ConnectError::AuthRequired,
+        Some(Login::Token(_)) => ConnectError::Unauthorized { user: None },
+        Some(Login::User { name, .. }) => ConnectError::Unauthorized { user: Some(name.clone()) },
     }
 }
 

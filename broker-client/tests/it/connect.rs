@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use broker_client::{Client, ConnectError, Options, State};
+use broker_client::{Client, ConnectError, Event, Options, State, blocking};
 use rmpv::Value;
 use tokio::net::TcpListener;
 
-use crate::fake::{Fake, get, quick, within};
+use crate::fake::{Fake, Peer, event, get, quick, within};
 
 /// Connects to a fake that answers the `Hello` with these bytes and then closes, or stays if there are none.
 async fn answered_with(answer: &[u8]) -> ConnectError {
@@ -101,4 +101,77 @@ async fn what_is_wrong_before_anything_is_sent() {
     assert!(matches!(outcome, Err(ConnectError::Options(_))), "{outcome:?}");
     let outcome = Client::connect("no-such-host.invalid", Options::new()).await;
     assert!(matches!(outcome, Err(ConnectError::Resolve { .. })), "{outcome:?}");
+}
+
+/// A client with these options, and what its `Hello` has as `auth`; it is answered with the code for that and a goodbye.
+async fn refused_login(options: Options) -> (ConnectError, Value) {
+    let fake = Fake::start().await;
+    let url = fake.url();
+    let serve = async {
+        let mut peer = fake.accept_silently().await;
+        let hello = peer.expect("Hello").await;
+        refuse_login(&mut peer).await;
+        get(&hello[0], "auth")
+    };
+    let (outcome, auth) = tokio::join!(within(Client::connect(&url, options)), serve);
+    (outcome.expect_err("it is refused"), auth)
+}
+
+async fn refuse_login(peer: &mut Peer) {
+    peer.event("Err", vec![Value::Nil, 12.into(), "no".into()]).await;
+    peer.event("Goodbye", vec!["unauthorized".into(), "no".into()]).await;
+}
+
+#[tokio::test]
+async fn who_the_client_is_goes_with_the_hello() {
+    let (error, auth) = refused_login(Options::new()).await;
+    assert_eq!((&error, auth), (&ConnectError::AuthRequired, Value::Nil));
+    assert!(error.to_string().contains("a token, or a user and a password"), "{error}");
+
+    let (error, auth) = refused_login(Options::new().token("hunter42")).await;
+    assert_eq!((&error, auth), (&ConnectError::Unauthorized { user: None }, "hunter42".into()));
+    assert_eq!(error.to_string(), "the server does not accept this token");
+
+    let (error, auth) = refused_login(Options::new().token("t").user("alice", "hunter42")).await;
+    assert_eq!(error, ConnectError::Unauthorized { user: Some("alice".to_owned()) });
+    assert_eq!((get(&auth, "user"), get(&auth, "password")), ("alice".into(), "hunter42".into()));
+    assert_eq!(error.to_string(), "the server does not accept user \"alice\" with this password");
+    assert!(!format!("{error:?}").contains("hunter42"));
+}
+
+#[tokio::test]
+async fn who_is_refused_after_a_reconnect_gives_up() {
+    let fake = Fake::start().await;
+    let (client, peer) = fake.client(quick().token("t")).await;
+    let mut events = client.events();
+    drop(peer);
+    let mut peer = fake.accept_silently().await;
+    let hello = peer.expect("Hello").await;
+    assert_eq!(get(&hello[0], "auth"), "t".into());
+    refuse_login(&mut peer).await;
+    let reason = event(&mut events, |event| match event {
+        Event::Closed { reason } => Some(reason),
+        _ => None,
+    })
+    .await;
+    assert!(reason.to_string().contains("does not accept this token"), "{reason}");
+    assert_eq!(client.state(), State::Closed);
+}
+
+#[tokio::test]
+async fn the_blocking_face_says_who_it_is_too() {
+    let fake = Fake::start().await;
+    let url = fake.url();
+    let connecting = tokio::task::spawn_blocking(move || {
+        blocking::Client::connect(&url, Options::new().user("alice", "x"))
+    });
+    let mut peer = fake.accept_silently().await;
+    let hello = peer.expect("Hello").await;
+    assert_eq!(get(&get(&hello[0], "auth"), "user"), "alice".into());
+    refuse_login(&mut peer).await;
+    let outcome = within(connecting).await.expect("no panic");
+    assert_eq!(
+        outcome.expect_err("it is refused"),
+        ConnectError::Unauthorized { user: Some("alice".to_owned()) }
+    );
 }

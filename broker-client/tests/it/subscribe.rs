@@ -65,6 +65,11 @@ async fn options_arrive() {
     assert_eq!(get(&sent, "policy"), Value::from("disconnect"));
     let (_two, sent) = subscribe!(client, peer, "b");
     assert_eq!(sent.as_map().map(Vec::len), Some(1), "an id and nothing else: {sent}");
+    let (_three, sent) = subscribe!(client, peer, "c", SubscribeOptions::new().group("g"));
+    assert_eq!(get(&sent, "group"), Value::from("g"));
+    let outcome = within(client.subscribe("c")).await;
+    let other = SubscribeError::OtherGroup { pattern: "c".to_owned(), group: Some("g".to_owned()) };
+    assert_eq!(outcome.expect_err("one pattern, one group"), other);
 }
 
 #[tokio::test]

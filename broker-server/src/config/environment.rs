@@ -10,8 +10,11 @@ use super::{SETTINGS, Setting, suggest};
 /// Names the configuration file.
 pub(super) const CONFIG: &str = "BROKER_CONFIG";
 
-/// Where the clients find the server; theirs, not ours.
+/// Where the clients find the server.
 const ADDR: &str = "BROKER_ADDR";
+
+/// What is the clients', not ours: where they find the server, and who they are.
+const CLIENTS: [&str; 4] = [ADDR, "BROKER_USER", "BROKER_PASSWORD", "BROKER_TOKEN"];
 
 /// What programs in Rust usually read for the log level. `BROKER_LOG_LEVEL` is more particular and wins.
 const RUST_LOG: &str = "RUST_LOG";
@@ -45,7 +48,7 @@ pub(super) fn read(variables: &BTreeMap<String, String>) -> Layer {
     for (name, text) in variables.iter().filter(|(name, _)| name.starts_with(PREFIX)) {
         match SETTINGS.iter().find(|setting| setting.variable() == *name) {
             Some(setting) => give(setting, name, text),
-            None if name == CONFIG || name == ADDR || is_service_link(name, text) => {}
+            None if name == CONFIG || CLIENTS.contains(&name.as_str()) || is_service_link(name, text) => {}
             None => unknown.push(name),
         }
     }
@@ -114,6 +117,9 @@ mod tests {
     #[test]
     fn variables_of_others() {
         check("BROKER_ADDR", "127.0.0.1:1", None);
+        check("BROKER_USER", "alice", None);
+        check("BROKER_PASSWORD", "x", None);
+        check("BROKER_TOKEN", "x", None);
         check("BROKER_CONFIG", "broker.toml", None);
         check("RUST_BACKTRACE", "1", None);
         check("BROKERS", "1", None);
