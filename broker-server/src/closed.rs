@@ -76,6 +76,7 @@ pub(crate) struct ClosedSessions(Mutex<Ring>);
 #[derive(Debug, Default)]
 struct Ring {
     sessions: VecDeque<Snapshot>,
+    total: u64,
     slow: u64,
 }
 
@@ -85,6 +86,7 @@ impl ClosedSessions {
         let slow = reason == CloseReason::SlowConsumer;
         let session = Snapshot { subscriptions, end: Some((now, reason)), ..Snapshot::of(info) };
         let mut ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ring.total += 1;
         ring.slow += u64::from(slow);
         if ring.sessions.len() == CLOSED_MAX {
             ring.sessions.pop_front();
@@ -95,6 +97,11 @@ impl ClosedSessions {
     /// Those that are remembered, the oldest first.
     pub(crate) fn list(&self) -> Vec<Snapshot> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).sessions.iter().cloned().collect()
+    }
+
+    /// How many sessions have ended since the start.
+    pub(crate) fn total(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).total
     }
 
     /// How many sessions ended because they were too slow, since the start.

@@ -1,33 +1,24 @@
 //! What the server publishes about itself: `!system/…`, every second. The names are lbroker's and more; `docs/protocol.md` lists them.
 
+mod tables;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use broker_core::{Broker, Now, Publisher, SessionInfo, TopicInfo, Totals};
+use broker_core::{Broker, Now, Publisher, SessionInfo, Totals};
 use serde::Serialize;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::clock::Clock;
+use crate::connection::Shared;
 use crate::usage::cpu_time;
 use crate::{NAME, VERSION};
 
-/// Rows of `!system/connections` and `!system/topics`: a frame of some hundred KiB at the most.
-const ROWS_MAX: usize = 1_000;
-
-/// A value up to this size is shown with its topic.
-const SHOWN_VALUE_BYTES: usize = 64;
-
 /// Publishes every `period` until `stop`.
-pub(crate) async fn run(
-    broker: Arc<Broker>,
-    clock: Clock,
-    listen: Vec<String>,
-    period: Duration,
-    stop: CancellationToken,
-) {
-    let mut reporter = Reporter::new(broker, clock, period);
+pub(crate) async fn run(shared: Arc<Shared>, listen: Vec<String>, period: Duration, stop: CancellationToken) {
+    let mut reporter = Reporter::new(shared, period);
     reporter.server(listen);
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -57,6 +48,7 @@ pub(crate) async fn watch_silence(
 }
 
 struct Reporter {
+    shared: Arc<Shared>,
     broker: Arc<Broker>,
     publisher: Publisher,
     clock: Clock,
@@ -90,42 +82,11 @@ struct TotalsRow {
     lost: u64,
 }
 
-#[derive(Serialize)]
-struct Table<T> {
-    total: usize,
-    rows: Vec<T>,
-}
-
-#[derive(Serialize)]
-struct ConnectionRow<'a> {
-    id: u64,
-    address: &'a str,
-    name: Option<&'a str>,
-    protocol: &'static str,
-    age_ms: u64,
-    subscriptions: usize,
-    messages_in: u64,
-    messages_out: u64,
-    bytes_in: u64,
-    bytes_out: u64,
-    queue_bytes: usize,
-    lagged: u64,
-}
-
-#[derive(Serialize)]
-struct TopicRow {
-    topic: String,
-    messages: u64,
-    bytes: u64,
-    size: usize,
-    age_ms: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    value: Option<rmpv::Value>,
-}
-
 impl Reporter {
-    fn new(broker: Arc<Broker>, clock: Clock, period: Duration) -> Self {
+    fn new(shared: Arc<Shared>, period: Duration) -> Self {
+        let (broker, clock) = (Arc::clone(&shared.broker), shared.clock);
         Reporter {
+            shared,
             before: broker.totals(),
             broker,
             publisher: Publisher::new(0),
@@ -163,11 +124,16 @@ impl Reporter {
         let sessions = self.broker.sessions();
         self.metrics(now, &sessions);
         if self.broker.has_subscribers("!system/connections") {
-            let table = connections(&sessions, now);
+            let table = tables::connections(sessions.iter().map(AsRef::as_ref), now);
             self.publish("!system/connections", &table, false);
         }
+        if self.broker.has_subscribers("!system/connections/closed") {
+            let closed = &self.shared.closed;
+            let table = tables::closed(closed.total(), closed.list(), now);
+            self.publish("!system/connections/closed", &table, false);
+        }
         if self.broker.has_subscribers("!system/topics") {
-            let table = topics(&self.broker, now);
+            let table = tables::topics(&self.broker, now);
             self.publish("!system/topics", &table, false);
         }
         self.broker.flush(&mut self.publisher);
@@ -235,43 +201,4 @@ impl Reporter {
 fn per_second(count: u64, elapsed: Duration) -> u64 {
     let nanos = elapsed.as_nanos().max(1);
     u64::try_from((u128::from(count) * 1_000_000_000 + nanos / 2) / nanos).unwrap_or(u64::MAX)
-}
-
-fn connections(sessions: &[Arc<SessionInfo>], now: Now) -> Table<ConnectionRow<'_>> {
-    let mut rows: Vec<_> = sessions.iter().map(|session| connection(session, now)).collect();
-    rows.sort_by_key(|row| std::cmp::Reverse(row.messages_in + row.messages_out));
-    rows.truncate(ROWS_MAX);
-    Table { total: sessions.len(), rows }
-}
-
-fn connection(session: &SessionInfo, now: Now) -> ConnectionRow<'_> {
-    let totals = session.totals();
-    ConnectionRow {
-        id: session.id,
-        address: &session.address,
-        name: session.name(),
-        protocol: session.protocol,
-        age_ms: now.monotonic_ms.saturating_sub(session.started.monotonic_ms),
-        subscriptions: session.subscriptions(),
-        messages_in: totals.messages_in,
-        messages_out: totals.messages_out,
-        bytes_in: totals.bytes_in,
-        bytes_out: totals.bytes_out,
-        queue_bytes: session.queue_bytes(),
-        lagged: totals.lagged,
-    }
-}
-
-fn topics(broker: &Broker, now: Now) -> Table<TopicRow> {
-    let row = |info: TopicInfo| TopicRow {
-        age_ms: now.unix_ms.saturating_sub(info.time_unix_ms),
-        topic: info.topic,
-        messages: info.messages,
-        bytes: info.bytes,
-        size: info.size,
-        // Bounded in size, and so in depth, which the decoder recurses on.
-        value: info.value.and_then(|value| rmpv::decode::read_value(&mut value.as_slice()).ok()),
-    };
-    let rows = broker.recent_topics(ROWS_MAX, SHOWN_VALUE_BYTES).into_iter().map(row).collect();
-    Table { total: broker.topic_stats().topics, rows }
 }

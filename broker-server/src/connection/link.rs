@@ -66,7 +66,9 @@ impl SocketLink {
 impl Link for SocketLink {
     fn flush_now(&self, outbox: &Outbox) {
         match outbox.flush(Writer::Publisher, INLINE_BYTES, |slices| self.try_write(slices)) {
-            Flushed::Idle | Flushed::Busy => {}
+            Flushed::Idle => {}
+            // The owner may be waiting for a socket that takes nothing, and would not learn of the end.
+            Flushed::Busy if outbox.ending().is_none() => {}
             _ => self.wake_writer(),
         }
     }

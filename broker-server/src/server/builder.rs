@@ -306,10 +306,9 @@ impl Builder {
         let listen =
             [told("native", native_address), told("nats", nats_address), told("monitor", http_address)];
         let listen = listen.into_iter().flatten().collect();
-        let broker = Arc::clone(&shared.broker);
-        tasks.spawn(metrics::run(Arc::clone(&broker), clock, listen, self.metrics_interval, stop.clone()));
+        tasks.spawn(metrics::run(Arc::clone(&shared), listen, self.metrics_interval, stop.clone()));
         let period = self.metrics_interval.min(SILENCE_PERIOD);
-        tasks.spawn(metrics::watch_silence(broker, clock, period, stop.clone()));
+        tasks.spawn(metrics::watch_silence(Arc::clone(&shared.broker), clock, period, stop.clone()));
         Ok(Server {
             shared,
             native_address,

@@ -5,6 +5,7 @@
 
 mod support;
 
+mod closed;
 mod golden;
 mod hello;
 mod lbroker;
