@@ -138,7 +138,7 @@
 //! | `**` elsewhere | the same as `*` |
 //! | the rest | as in a glob |
 //!
-//! A component begins with the pattern, behind a separator, and with an alternative.
+//! A component begins with the pattern and behind a separator; with an alternative where one begins with its group.
 //!
 //! ```
 //! # use glob_tree::{Dialect, Pattern, PatternLimits, Separator};
@@ -155,6 +155,7 @@
 //!     ("**",             &["", "a", "a/b"],                       &[]),
 //!     ("a**b",           &["ab", "axb"],                          &["a/b"]),
 //!     ("{a/**,**/b}/c",  &["a/x/c", "b/c", "x/b/c"],              &["a/c", "x/c"]),
+//!     ("a{**/,b}c",      &["ax/c", "abc"],                          &["ac", "ax/y/c"]),
 //! ];
 //! for (pattern, matching, others) in ROWS {
 //!     let pattern = Pattern::path(pattern).unwrap();

@@ -265,16 +265,17 @@ where
         frames.push(Frame { node: child.node, next: position, end: *run_end, separator: None });
     }
 
-    /// Begins directories at a position. Those that began before pass all later positions behind separators, but no other one.
+    /// Begins directories at a position, unless earlier ones went over it: they pass all later positions behind separators, and are begun only there. (If
+    /// they were not, a node would be reached behind where a run has been followed to already.)
     fn begin_directories(&mut self, child: &ClassChild, position: usize) {
         let Some(mark) = child.mark.get() else { return };
         let separator = child.separator();
         if self.scratch.stamps.insert(mark) {
             let (node, end) = (child.node, self.bytes.len());
             self.scratch.frames.push(Frame { node, next: position, end, separator: Some(separator) });
-        } else if position.checked_sub(1).and_then(|before| self.bytes.get(before)) != Some(&separator) {
-            self.scratch.reached.push((child.node, position));
         }
+        let before = position.checked_sub(1).and_then(|before| self.bytes.get(before));
+        debug_assert!(before.is_none_or(|before| *before == separator), "a component begins there");
     }
 
     /// A token begins only where the pattern has its start or a dot, and takes all up to the next dot.

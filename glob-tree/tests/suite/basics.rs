@@ -76,6 +76,31 @@ fn the_reserved_character_hides_a_text_from_what_begins_with_a_wildcard() {
     assert_eq!(found(&tree, "èa"), ["*", "*", ">", "?a", "[!x]a"], "one byte in common is not the character");
 }
 
+/// Cause: `**/` at the beginning of an alternative was directories also in the middle of a component, `b{**/,x}`. Begun at a later place of the same
+/// component they led to a node to the left of where others had led to before. Effect: the tree, which follows a run once, took it for covered
+/// and missed a match (found by the fuzzer; the pattern alone was right). Fix: an alternative begins a component where its group does.
+#[test]
+fn alternatives_begin_a_component_where_their_group_does() {
+    for (pattern, text, expected) in [
+        ("*b{**/}[a-é]*/*", "b*bb/è", false),
+        ("*b{**/}[a-é]*/*", "bb/è/x", true),
+        ("*b{**/,x}y", "bab/y", true),
+        ("*b{**/,x}y", "b/a/y", false),
+        ("*/{**/,x}[a-é]*/*", "b/b/bb/è", true),
+        ("a/{{**/,b}c,d}", "a/x/y/c", true),
+        ("{a,a/}{**/}c", "ab/c", true),
+        ("{a,a/}{**/}c", "a/b/c", true),
+        ("{a,a/}{**/}c", "a/b/x/c", false),
+        ("a{**}", "ab/c", false),
+    ] {
+        let pattern = Pattern::path(pattern).unwrap();
+        assert_eq!(pattern.matches(text), expected, "{pattern} alone on {text}");
+        let mut tree = GlobTree::new();
+        tree.insert(&pattern, "it");
+        assert_eq!(!found(&tree, text).is_empty(), expected, "{pattern} on {text}");
+    }
+}
+
 #[test]
 fn iterators_give_every_pair() {
     let mut tree = GlobTree::new();

@@ -63,7 +63,7 @@ fn glob(pattern: &[char], text: &[char]) -> bool {
 /// Stands where a group of a path ended: what was in it is no neighbour of what is behind.
 const GROUP_END: char = '\u{e000}';
 
-/// `begins`: whether a component of the pattern does, so that `**` may be whole.
+/// `begins`: whether a component of the pattern does, so that `**` may be whole. In a group it does if it does before the group.
 fn path(pattern: &[char], text: &[char], separator: char, begins: bool) -> bool {
     let Some((&first, rest)) = pattern.split_first() else { return text.is_empty() };
     let next = text.first().copied();
@@ -95,7 +95,7 @@ fn path(pattern: &[char], text: &[char], separator: char, begins: bool) -> bool 
         '{' => {
             let (alternatives, behind) = alternatives(pattern);
             let written = |alternative: &&[char]| [*alternative, &[GROUP_END], behind].concat();
-            alternatives.iter().any(|alternative| path(&written(alternative), text, separator, true))
+            alternatives.iter().any(|alternative| path(&written(alternative), text, separator, begins))
         }
         '\\' => next == Some(rest[0]) && path(&rest[1..], &text[1..], separator, rest[0] == separator),
         _ => next == Some(first) && path(rest, &text[1..], separator, first == separator),
@@ -180,6 +180,8 @@ fn the_oracle_itself() {
         ("a**b", "ax/b", false),
         ("{**}/b", "b", false),
         ("{a/**/,}b", "a/x/b", true),
+        ("a{**/}b", "ab", false),
+        ("a/{**/,x}b", "a/y/z/b", true),
         ("a/**", "a/", true),
         ("a/**", "a", false),
     ] {

@@ -123,6 +123,8 @@ struct Group {
     ended: WrittenOut,
     /// Of the sequence around it, up to it.
     outer: WrittenOut,
+    /// Whether a component of a path begins with each alternative: with all of them or with none, so that `**/` is never reached in the middle of one.
+    begins_component: bool,
 }
 
 impl Scanner<'_> {
@@ -141,7 +143,7 @@ impl Scanner<'_> {
         let begins_component = std::mem::take(&mut self.begins_component);
         match found {
             '*' => return self.star(offset, begins_component),
-            '{' => self.open(offset),
+            '{' => self.open(offset, begins_component),
             ',' if !self.groups.is_empty() => return self.comma(),
             '}' if !self.groups.is_empty() => return self.close(),
             '?' if self.separator.is_some() => {
@@ -239,7 +241,7 @@ impl Scanner<'_> {
         self.code.extend_from_slice(&[0; 3 * NUMBER_BYTES]);
     }
 
-    fn open(&mut self, offset: usize) {
+    fn open(&mut self, offset: usize, begins_component: bool) {
         let open = self.code.len();
         self.group_opcode(OPEN);
         self.groups.push(Group {
@@ -248,9 +250,10 @@ impl Scanner<'_> {
             alternative: open + 1 + NUMBER_BYTES,
             ended: WrittenOut::NONE,
             outer: self.written_out,
+            begins_component,
         });
         self.written_out = WrittenOut::EMPTY;
-        self.begins_component = true;
+        self.begins_component = begins_component;
     }
 
     /// Ends the alternative at hand, where the code is now.
@@ -267,9 +270,9 @@ impl Scanner<'_> {
         if let Some(group) = self.end_alternative()? {
             let alternative = self.code.len() + 1;
             self.group_opcode(COMMA);
-            self.groups.push(Group { alternative, ..group });
             self.written_out = WrittenOut::EMPTY;
-            self.begins_component = true;
+            self.begins_component = group.begins_component;
+            self.groups.push(Group { alternative, ..group });
         }
         Ok(())
     }
