@@ -213,7 +213,7 @@ impl NatsSession {
         let broker = Arc::clone(&self.broker);
         let table = read(&broker.table);
         let batch = Batch { broker: &broker, table: &table, now, input };
-        let (mut commands, mut messages) = (0, 0);
+        let (mut commands, mut messages, mut payload_bytes) = (0, 0, 0);
         let stop = loop {
             if self.publisher.is_spent(batch) {
                 break Stop::Spent;
@@ -224,6 +224,7 @@ impl NatsSession {
             {
                 *at += plain.frame_bytes;
                 commands += 1;
+                payload_bytes += plain.payload.len() as u64;
                 match self.publish_plain(batch, &plain) {
                     Ok(()) => messages += 1,
                     Err(error) => break Stop::Wrong(error),
@@ -238,6 +239,7 @@ impl NatsSession {
             *at += decoded.frame_bytes;
             commands += 1;
             let Command::Publish(publish) = decoded.command else { break Stop::Command(decoded.command) };
+            payload_bytes += (publish.headers.map_or(0, <[u8]>::len) + publish.payload.len()) as u64;
             match self.publish(batch, &publish) {
                 Ok(heard) => {
                     messages += 1;
@@ -256,6 +258,7 @@ impl NatsSession {
         self.publisher.commit(batch);
         self.info.commands.fetch_add(commands, Relaxed);
         self.info.messages_in.fetch_add(messages, Relaxed);
+        self.info.payload_bytes_in.fetch_add(payload_bytes, Relaxed);
         stop
     }
 

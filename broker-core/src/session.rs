@@ -224,7 +224,7 @@ impl Session {
         let broker = Arc::clone(&self.broker);
         let table = read(&broker.table);
         let batch = Batch { broker: &broker, table: &table, now, input };
-        let (mut commands, mut messages) = (0, 0);
+        let (mut commands, mut messages, mut payload_bytes) = (0, 0, 0);
         let stop = loop {
             if self.publisher.is_spent(batch) {
                 break Stop::Spent;
@@ -237,6 +237,7 @@ impl Session {
             *at += decoded.frame_bytes;
             commands += 1;
             let Ok(Command::Publish(publish)) = decoded.command else { break Stop::Command(decoded.command) };
+            payload_bytes += publish.value.len() as u64;
             match self.publish(batch, &publish) {
                 Ok(()) => messages += 1,
                 Err(error) => break Stop::Command(Err(error)),
@@ -245,6 +246,7 @@ impl Session {
         self.publisher.commit(batch);
         self.info.commands.fetch_add(commands, Relaxed);
         self.info.messages_in.fetch_add(messages, Relaxed);
+        self.info.payload_bytes_in.fetch_add(payload_bytes, Relaxed);
         stop
     }
 

@@ -32,6 +32,7 @@ pub struct SessionInfo {
     pub(crate) commands: AtomicU64,
     pub(crate) messages_in: AtomicU64,
     pub(crate) bytes_in: AtomicU64,
+    pub(crate) payload_bytes_in: AtomicU64,
     pub(crate) heard_monotonic_ms: AtomicU64,
     pub(crate) subscriptions: Arc<AtomicUsize>,
     /// It said `Hello`, and so answers a `Ping`.
@@ -71,6 +72,8 @@ pub struct Totals {
     pub bytes_in: u64,
     /// Bytes written.
     pub bytes_out: u64,
+    /// Of the bytes read, values of messages, and on the NATS protocol their headers: what nats-server calls bytes.
+    pub payload_bytes_in: u64,
     /// Messages that subscribers missed.
     pub lagged: u64,
     /// Messages that waited for sessions when they ended.
@@ -98,6 +101,7 @@ impl SessionInfo {
             commands: AtomicU64::new(0),
             messages_in: AtomicU64::new(0),
             bytes_in: AtomicU64::new(0),
+            payload_bytes_in: AtomicU64::new(0),
             heard_monotonic_ms: AtomicU64::new(now.monotonic_ms),
             subscriptions: Arc::default(),
             introduced: AtomicBool::new(false),
@@ -256,6 +260,7 @@ impl SessionInfo {
             messages_out: out.messages_out,
             bytes_in: self.bytes_in.load(Relaxed),
             bytes_out: out.bytes_out,
+            payload_bytes_in: self.payload_bytes_in.load(Relaxed),
             lagged: out.lagged,
             lost: out.lost,
             thinned: out.thinned,
@@ -272,6 +277,7 @@ impl Totals {
         self.messages_out += other.messages_out;
         self.bytes_in += other.bytes_in;
         self.bytes_out += other.bytes_out;
+        self.payload_bytes_in += other.payload_bytes_in;
         self.lagged += other.lagged;
         self.lost += other.lost;
         self.thinned += other.thinned;

@@ -100,12 +100,21 @@ impl Acceptor {
     }
 }
 
-/// Accepts until `stop`.
+/// Serves those who speak `protocol`, until `stop`.
 pub(crate) async fn run(
     listener: TcpListener,
     protocol: Protocol,
     acceptor: Acceptor,
     stop: CancellationToken,
+) {
+    accept_all(listener, stop, |stream, peer| acceptor.take(protocol, stream, peer)).await;
+}
+
+/// Accepts until `stop`, whatever goes wrong. What is accepted is set up and handed to `take`, which does not wait.
+pub(crate) async fn accept_all(
+    listener: TcpListener,
+    stop: CancellationToken,
+    mut take: impl FnMut(TcpStream, SocketAddr),
 ) {
     loop {
         let accepted = tokio::select! {
@@ -116,7 +125,8 @@ pub(crate) async fn run(
             Ok(accepted) => accepted,
             Err(error) => {
                 // The client went away already, or the system is out of handles: the next one may do better.
-                warn!(%error, "a connection could not be accepted");
+                let address = listener.local_addr().ok();
+                warn!(%error, ?address, "a connection could not be accepted");
                 sleep(OUT_OF_HANDLES).await;
                 continue;
             }
@@ -125,7 +135,7 @@ pub(crate) async fn run(
             debug!(%peer, %error, "a connection could not be set up");
             continue;
         }
-        acceptor.take(protocol, stream, peer);
+        take(stream, peer);
     }
 }
 

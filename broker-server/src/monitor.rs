@@ -1,9 +1,10 @@
 //! Figures over HTTP, with the paths and field names of nats-server, so that its tools work: `/varz`, `/connz`, `/subsz`, `/healthz`.
 //!
 //! Owns the accepting and the routes; what each page says is the business of the module of its name. Pages show; nothing can be changed through
-//! them. Invariant: a client that sends half a request, or none, is cut off, and there are only so many at a time.
+//! them. Invariant: a client that sends half a request, or none, or does not read its page, is cut off, and there are only so many at a time.
 
 mod connz;
+mod patience;
 mod query;
 mod reply;
 mod subsz;
@@ -28,14 +29,15 @@ use hyper_util::service::TowerToHyperService;
 use serde::Serialize;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, warn};
+use tracing::debug;
 
+use self::patience::Patient;
 use self::query::Pairs;
 use crate::config;
 use crate::connection::Shared;
+use crate::listener::accept_all;
 use crate::usage::CpuMeter;
 
 /// Clients at a time: people and collectors, not traffic.
@@ -44,8 +46,9 @@ const CONNECTIONS_MAX: usize = 64;
 /// How long a client may take for the head of a request, and be silent between two. Collectors ask every 15 s or more often.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long to wait when the system has no more handles.
-const OUT_OF_HANDLES: Duration = Duration::from_millis(100);
+/// How long a client may take to read a page, once the system takes no more of it at once: until then the page is held in memory. Guessed; a
+/// slow line has a megabyte in a few seconds.
+const PAGE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What the pages are made from.
 #[derive(Debug)]
@@ -111,35 +114,26 @@ pub(crate) async fn run(
 ) {
     let router = router(monitor);
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = stop.cancelled() => return,
-        };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                warn!(%error, "a connection to the monitoring port could not be accepted");
-                sleep(OUT_OF_HANDLES).await;
-                continue;
-            }
-        };
+    let clients = stop.clone();
+    let take = |stream, peer: SocketAddr| {
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
             debug!(%peer, "refused: too many connections to the monitoring port");
-            continue;
+            return;
         };
-        let (router, stop) = (router.clone(), stop.clone());
+        let (router, stop) = (router.clone(), clients.clone());
         tasks.spawn(async move {
             tokio::select! {
-                () = serve(stream, router) => {}
+                () = serve(stream, router, PAGE_TIMEOUT) => {}
                 () = stop.cancelled() => {}
             }
             drop(place);
         });
-    }
+    };
+    accept_all(listener, stop, take).await;
 }
 
-async fn serve(stream: TcpStream, router: Router) {
+async fn serve(stream: TcpStream, router: Router, page_timeout: Duration) {
+    let stream = Patient::new(stream, page_timeout);
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)

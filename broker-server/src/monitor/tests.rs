@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use axum::{Router, routing};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::serve;
 use crate::Server;
 
 /// For what takes milliseconds.
@@ -202,6 +205,74 @@ async fn health_and_what_is_not_there() {
     let (status, _, body) = get(&server, "/healthz").await;
     assert!(status == 503 && body.contains("unavailable"), "{body}");
     server.stop().await;
+}
+
+/// What nats-server 2.9.10 counts: payloads and the headers that go with them. (nats-py's test suite asks for it.)
+#[tokio::test]
+async fn bytes_in_are_those_of_payloads() {
+    const HEADERS: &str = "NATS/1.0\r\nA: b\r\n\r\n";
+    let server = server().await;
+    let (length, large) = (HEADERS.len(), "x".repeat(40_000));
+    let commands = format!(
+        "CONNECT {{\"verbose\":false,\"headers\":true}}\r\nSUB a 1\r\nPUB a 2\r\nhi\r\nHPUB a {length} {}\r\n{HEADERS}hello\r\nPUB nobody 7\r\n1234567\r\nPUB a {}\r\n{large}\r\n",
+        length + 5,
+        large.len(),
+    );
+    let _nats = client(&server, &commands).await;
+    let expected = 2 + length + 5 + 7 + large.len();
+    let connz = json(&server, "/connz").await;
+    assert_eq!(connz["connections"][0]["in_bytes"], expected, "{connz}");
+    assert_eq!(json(&server, "/varz").await["in_bytes"], expected);
+    server.stop().await;
+}
+
+/// A client that has asked for a page of `bytes`, and who serves it with `limit` to read it in.
+async fn page_of(bytes: usize, limit: Duration) -> (TcpStream, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    let (accepted, _) = listener.accept().await.unwrap();
+    let router = Router::new().route("/", routing::get(async move || vec![b'x'; bytes]));
+    (stream, tokio::spawn(serve(accepted, router, limit)))
+}
+
+/// More than the system takes for a client that does not read: some megabytes at both ends.
+const LARGE_PAGE_BYTES: usize = 64 << 20;
+
+/// Cause: a client asks for a large page and does not read it. Effect, without a limit: each of them holds a page in memory, for ever.
+#[tokio::test]
+async fn a_client_that_does_not_read_its_page_is_cut_off() {
+    let (mut stream, served) = page_of(LARGE_PAGE_BYTES, Duration::from_millis(200)).await;
+    timeout(DEADLINE, served).await.expect("it is given up").unwrap();
+    let mut page = Vec::new();
+    // Whether the client sees an end or an error is up to the system.
+    drop(stream.read_to_end(&mut page).await);
+    assert!(page.len() < LARGE_PAGE_BYTES, "{} bytes came", page.len());
+}
+
+/// One that reads a little now and then holds it as well.
+#[tokio::test]
+async fn a_client_that_reads_too_slowly_is_cut_off() {
+    let (mut stream, mut served) = page_of(LARGE_PAGE_BYTES, Duration::from_millis(400)).await;
+    let mut some = vec![0; 64 << 10];
+    let mut read = 0;
+    let given_up = async {
+        while timeout(Duration::from_millis(50), &mut served).await.is_err() {
+            read += stream.read(&mut some).await.unwrap_or(0);
+        }
+    };
+    timeout(DEADLINE, given_up).await.expect("it is given up");
+    assert!(read < LARGE_PAGE_BYTES, "{read} bytes read");
+}
+
+/// The limit is for clients, not for pages.
+#[tokio::test]
+async fn a_client_that_reads_gets_its_page_whole() {
+    let (mut stream, served) = page_of(LARGE_PAGE_BYTES, DEADLINE).await;
+    let mut page = Vec::new();
+    timeout(DEADLINE, stream.read_to_end(&mut page)).await.unwrap().unwrap();
+    assert!(page.ends_with(&[b'x'; 1000]) && page.len() > LARGE_PAGE_BYTES, "{} bytes came", page.len());
+    timeout(DEADLINE, served).await.unwrap().unwrap();
 }
 
 /// Cause: a client that sends half a request and nothing more. Effect, without an end to it: the server does not stop in time.

@@ -62,6 +62,7 @@ pub(super) struct Varz {
     leafnodes: u64,
     in_msgs: u64,
     out_msgs: u64,
+    /// As nats-server counts them: what is in messages, not what is around them.
     in_bytes: u64,
     out_bytes: u64,
     slow_consumers: u64,
@@ -122,7 +123,7 @@ pub(super) fn page(monitor: &Monitor) -> Varz {
         leafnodes: 0,
         in_msgs: totals.messages_in,
         out_msgs: totals.messages_out,
-        in_bytes: totals.bytes_in,
+        in_bytes: totals.payload_bytes_in,
         out_bytes: totals.bytes_out,
         slow_consumers: shared.closed.slow(),
         subscriptions: broker.subscriptions(),
