@@ -3,8 +3,8 @@
 //! The generator is a process of its own with a handful of threads and raw sockets, because on two cores everything it needs is
 //! taken from the broker. The way of a message: `publish` patches numbers and times into a batch of ready frames (`frame`) and writes it; `receive`
 //! reads, `subscriber` recognises the frames and keeps the books (`tracker`, `latency`), and tells the publisher through the
-//! window (`flow`). `run` puts one run together, `scenario` says what it does and `side` what happens beside; `job` says which runs a command is.
-//! `beside`, `find`, `compare`, `suite` and `memory` make one result of several runs; `report` shows it.
+//! window (`flow`). Where nobody subscribes, the server's answers to pings say what it has taken (`taken`). `run` puts one run together, `scenario` says what it does and `side` what happens beside; `job` says which runs a command is.
+//! `beside`, `find`, `compare` and `memory` make one result of several runs; `report` shows it, and `performance` writes the page with the figures.
 
 mod args;
 mod asserts;
@@ -50,19 +50,19 @@ mod shared;
 mod side;
 mod stamp;
 mod subscriber;
-mod suite;
+mod taken;
 #[cfg(test)]
 mod tests;
 mod tracker;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 pub(crate) use args::LoadArgs;
 use bench::Bench;
 use job::{Against, Job};
 pub(crate) use peer::Peer;
 pub(crate) use progress::give_back as give_back_terminal;
-use report::{Output, Report, Section};
+use report::{Report, Section};
 pub(crate) use session::Session;
 
 /// Runs what the arguments say. False if messages were lost, duplicated, reordered or changed, or if something was not as it was asserted.
@@ -86,22 +86,9 @@ pub(crate) fn run(args: &LoadArgs) -> Result<bool> {
         Job::Runs(planned) => against.runs(&planned)?,
         Job::Find(scenario) => against.find(&args.find, &scenario)?,
         Job::Compare { scenarios, peers, runs } => job::compare(&bench, &scenarios, &peers, runs)?,
-        Job::Performance { times, runs } => performance::run(&bench, times, runs)?,
-        Job::Suite { times, runs } => {
-            let report = suite::run(&bench, times, runs)?;
-            drop(stage);
-            return suite(args, &output, &report);
-        }
-        Job::Idle { count, hello } => {
-            let row = memory::idle(&bench, count, hello)?;
-            drop(stage);
-            return memory(&output, &row);
-        }
-        Job::Retained { count, size } => {
-            let row = memory::retained(&bench, count, size)?;
-            drop(stage);
-            return memory(&output, &row);
-        }
+        Job::Performance { pieces, given } => performance::run(&bench, &pieces, &given)?,
+        Job::Idle { count, hello } => memory(&memory::idle(&bench, count, hello)?)?,
+        Job::Retained { count, size } => memory(&memory::retained(&bench, count, size)?)?,
     };
     drop(stage);
     if crate::signal::asked_to_stop() {
@@ -110,17 +97,7 @@ pub(crate) fn run(args: &LoadArgs) -> Result<bool> {
     output.finish(&report)
 }
 
-fn suite(args: &LoadArgs, output: &Output, report: &suite::SuiteReport) -> Result<bool> {
-    let text = report.markdown();
-    println!("{text}");
-    if let Some(path) = &args.markdown {
-        std::fs::write(path, &text).with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    output.finish(&Report::new(None, Vec::new()).with(Section::new("suite", Vec::new(), report)?))?;
-    Ok(report.checks_hold())
-}
-
-fn memory(output: &Output, row: &memory::MemoryRow) -> Result<bool> {
-    println!("{}", memory::table(std::slice::from_ref(row)));
-    output.finish(&Report::new(None, Vec::new()).with(Section::new("memory", Vec::new(), row)?))
+fn memory(row: &memory::MemoryRow) -> Result<Report> {
+    let table = memory::table(std::slice::from_ref(row));
+    Ok(Report::new(None, Vec::new()).with(Section::new("memory", vec![table], row)?))
 }

@@ -1,7 +1,6 @@
 //! The arguments of `cargo xtask loadtest`: what is refused, and what is left to be run.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -10,6 +9,7 @@ use clap::Args;
 use super::find::FindArgs;
 use super::job::{How, Job, Planned};
 use super::peer::PeerArgs;
+use super::performance::{Given, Piece};
 use super::report::OutputArgs;
 use super::scenario::Flag;
 use super::scenario::{Kind, Scenario, ShapeArgs, Times, plan};
@@ -36,7 +36,7 @@ pub(crate) struct LoadArgs {
     #[arg(long)]
     pub(crate) list: bool,
     /// Every scenario very shortly, in under ten seconds: does it all work?
-    #[arg(long, conflicts_with_all = ["scenario", "duration", "warm_up", "rate", "max", "find", "window", "suite", "idle", "retained_topics"])]
+    #[arg(long, conflicts_with_all = ["scenario", "duration", "warm_up", "rate", "max", "find", "window", "idle", "retained_topics"])]
     smoke: bool,
     /// A running server to test instead of one of its own (its processor time and memory are not known then)
     #[arg(long, value_name = "ADDR")]
@@ -89,12 +89,13 @@ pub(crate) struct LoadArgs {
     /// The same as --compare relay
     #[arg(long, conflicts_with_all = ["relay", "addr"])]
     versus_relay: bool,
-    /// Runs every row of docs/performance.md, each against the relay, and the rows about memory
-    #[arg(long, conflicts_with_all = ["scenario", "relay", "addr", "size", "rate", "max", "find", "window", "idle", "retained_topics"])]
-    suite: bool,
-    /// Runs everything that docs/performance.md shows, and writes that page
-    #[arg(long, conflicts_with_all = ["scenario", "smoke", "suite", "relay", "addr", "compare", "versus_relay", "size", "rate", "max", "find", "window", "idle", "retained_topics"])]
-    report: bool,
+    /// Measures pieces of docs/performance.md, keeps their figures under docs/performance, and writes that page; all pieces
+    /// if none is named, which takes about 40 minutes
+    #[arg(long, value_enum, value_name = "PIECE,…", value_delimiter = ',', num_args = 0.., conflicts_with_all = ["scenario", "smoke", "relay", "addr", "protocol", "compare", "versus_relay", "size", "rate", "max", "find", "window", "threads", "checksum", "idle", "retained_topics"])]
+    report: Option<Vec<Piece>>,
+    /// With --report: how long the soak is
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = time, requires = "report")]
+    soak: Duration,
     /// Memory: connects N clients that stay idle
     #[arg(long, value_name = "N", conflicts_with_all = ["scenario", "relay", "addr", "versus_relay", "retained_topics"])]
     idle: Option<usize>,
@@ -104,9 +105,6 @@ pub(crate) struct LoadArgs {
     /// Memory: publishes to N topics, 16 bytes each (or --size)
     #[arg(long, value_name = "N", conflicts_with_all = ["scenario", "relay", "addr", "versus_relay"])]
     retained_topics: Option<usize>,
-    /// With --suite: writes the table as Markdown
-    #[arg(long, value_name = "FILE", requires = "suite")]
-    pub(crate) markdown: Option<PathBuf>,
     /// What becomes of the results.
     #[command(flatten)]
     pub(crate) output: OutputArgs,
@@ -128,13 +126,11 @@ impl LoadArgs {
         self.find.check()?;
         let peers = if self.versus_relay { vec![super::peer::Peer::Relay] } else { self.peers.peers()? };
         let runs = self.runs.unwrap_or(5);
-        if self.report {
+        if let Some(pieces) = &self.report {
             self.refuse_shape("--report")?;
-            return Ok(Job::Performance { times: self.times(2.0, 0.5), runs });
-        }
-        if self.suite {
-            self.refuse_shape("--suite")?;
-            return Ok(Job::Suite { times: self.times(2.0, 0.5), runs });
+            let pieces = if pieces.is_empty() { Piece::MEASURED.to_vec() } else { pieces.clone() };
+            let Self { duration, warm_up, drain, soak, .. } = *self;
+            return Ok(Job::Performance { pieces, given: Given { duration, warm_up, drain, runs, soak } });
         }
         if let Some(count) = self.idle {
             self.refuse_shape("--idle")?;
@@ -217,6 +213,7 @@ impl LoadArgs {
             ensure!(!self.max, "{} has a rate of its own: no --max", kind.name());
             ensure!(!self.find.find, "{} has a rate of its own: no --find", kind.name());
         }
+        ensure!(!self.find.find || kind.has_latency(), "{} has no latency: no --find", kind.name());
         let scenario = self.common(plan(kind, &self.shape, times)?, Some(kind))?;
         let how = match kind {
             Kind::Soak if self.rate.is_none() => How::Soak(self.shape.share(kind)),

@@ -16,7 +16,7 @@ use crate::process::{Process, free_address};
 use crate::{rebuild, signal};
 
 /// Where the peers come from, and what is spoken with the broker.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Bench {
     broker: Option<PathBuf>,
     relay: PathBuf,
@@ -39,6 +39,11 @@ impl Bench {
         })
     }
 
+    /// The same where `protocol` is spoken with the broker.
+    pub(crate) fn speaking(&self, protocol: Wire) -> Self {
+        Self { protocol, ..self.clone() }
+    }
+
     /// The program of `peer`.
     ///
     /// # Errors
@@ -47,7 +52,7 @@ impl Bench {
         let found = match peer {
             Peer::Broker => self.broker.clone(),
             Peer::Relay => Some(self.relay.clone()),
-            Peer::Lbroker => {
+            Peer::Lbroker if self.lbroker.is_some() => {
                 let program = self.lbroker.clone();
                 let shown = program.as_deref().map(Path::display);
                 ensure!(

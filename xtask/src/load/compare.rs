@@ -3,14 +3,17 @@
 //! The peers alternate within one go, and a different one begins each time, so that whatever else the machine does meets all alike. A ratio is taken
 //! between two runs of the same turn; what is shown is the median of these ratios, and the least and the greatest of them.
 
+mod floor;
 mod ratio;
 mod table;
 
 use anyhow::{Result, bail};
 use serde::Serialize;
 
+pub(crate) use floor::Floor;
+use floor::Judged;
 use ratio::Ratio;
-pub(crate) use table::{latency_table, throughput_table};
+use table::{latency_table, throughput_table};
 
 use super::bench::Bench;
 use super::latency::LatencySummary;
@@ -25,14 +28,19 @@ use crate::signal;
 /// Messages a second of the row about latency.
 const LATENCY_RATE: f64 = 10_000.0;
 
-/// What the broker has to reach, compared with the relay.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Floor {
-    /// At least this share of the relay's delivered messages a second.
-    ThroughputShare(f64),
-    /// At most so many times the relay's median latency.
-    P50Times(f64),
+/// A scenario, and what the broker has to reach in it.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    /// What is run.
+    pub(crate) scenario: Scenario,
+    /// Compared with those who take part.
+    pub(crate) floors: Vec<Floor>,
+}
+
+impl From<Scenario> for Row {
+    fn from(scenario: Scenario) -> Self {
+        Self { scenario, floors: Vec::new() }
+    }
 }
 
 /// The broker's figures divided by a peer's, turn by turn.
@@ -78,8 +86,7 @@ pub(crate) struct LeftOut {
 pub(crate) struct Comparison {
     pub(crate) name: String,
     pub(crate) rate_per_s: Option<f64>,
-    pub(crate) floor: Option<Floor>,
-    pub(crate) floor_reached: Option<bool>,
+    pub(crate) floors: Vec<Judged>,
     /// The broker first.
     pub(crate) series: Vec<PeerRuns>,
     pub(crate) left_out: Vec<LeftOut>,
@@ -144,14 +151,9 @@ impl PeerRuns {
 }
 
 impl Comparison {
-    /// Runs `scenario` `runs` times against the broker and each of `peers`, in turn. Who cannot take part is left out.
-    pub(crate) fn run(
-        bench: &Bench,
-        scenario: &Scenario,
-        peers: &[Peer],
-        runs: usize,
-        floor: Option<Floor>,
-    ) -> Result<Self> {
+    /// Runs the scenario of `row` `runs` times against the broker and each of `peers`, in turn. Who cannot take part is left out.
+    fn run(bench: &Bench, row: &Row, peers: &[Peer], runs: usize) -> Result<Self> {
+        let scenario = &row.scenario;
         let mut left_out = Vec::new();
         let mut fields: Vec<(Peer, Vec<Outcome>)> = vec![(Peer::Broker, Vec::new())];
         for &peer in peers {
@@ -183,13 +185,12 @@ impl Comparison {
                 break;
             }
         }
-        Self::new(bench, scenario, floor, fields, left_out)
+        Self::new(bench, row, fields, left_out)
     }
 
     fn new(
         bench: &Bench,
-        scenario: &Scenario,
-        floor: Option<Floor>,
+        row: &Row,
         fields: Vec<(Peer, Vec<Outcome>)>,
         left_out: Vec<LeftOut>,
     ) -> Result<Self> {
@@ -198,24 +199,14 @@ impl Comparison {
         for (peer, runs) in fields {
             series.push(PeerRuns::new(peer, bench.wire(peer)?, bench.version(peer), runs, &broker));
         }
-        let relay = series.iter().find(|series| series.peer == Peer::Relay);
-        let ratios = relay.and_then(|relay| relay.broker_to_this);
-        let floor_reached = floor.and_then(|floor| match floor {
-            Floor::ThroughputShare(share) => Some(ratios?.delivered?.median >= share),
-            Floor::P50Times(times) => Some(ratios?.p50?.median <= times),
-        });
-        Ok(Self { name: scenario.title(), rate_per_s: scenario.rate, floor, floor_reached, series, left_out })
+        let floors = row.floors.iter().map(|floor| floor.judge(&series)).collect();
+        let Row { scenario, .. } = row;
+        Ok(Self { name: scenario.title(), rate_per_s: scenario.rate, floors, series, left_out })
     }
 
     /// Every run of every peer.
-    pub(crate) fn runs(&self) -> impl Iterator<Item = Outcome> {
+    fn runs(&self) -> impl Iterator<Item = Outcome> {
         self.series.iter().flat_map(|series| series.runs.iter().cloned())
-    }
-
-    /// Whether every run of the broker kept every promise; and the relay's, which stands in for it. What other peers lose is shown, and theirs to mend.
-    pub(crate) fn checks_hold(&self) -> bool {
-        let ours = |series: &&PeerRuns| matches!(series.peer, Peer::Broker | Peer::Relay);
-        self.series.iter().filter(ours).all(PeerRuns::checks_hold)
     }
 }
 
@@ -224,6 +215,9 @@ fn suits(bench: &Bench, scenario: &Scenario, peer: Peer) -> Result<()> {
     let wire = bench.wire(peer)?;
     if peer == Peer::Relay {
         scenario.check_relay()?;
+    }
+    if scenario.to_nobody && !wire.answers() {
+        bail!("{} answers no pings: nobody knows how many messages it took", wire.name());
     }
     if scenario.subscribers.iter().any(|subscriber| subscriber.queue.is_some()) && !wire.has_groups() {
         bail!("{} has no groups", wire.name());
@@ -247,16 +241,11 @@ pub(crate) fn standard(times: Times) -> Result<Vec<Scenario>> {
     ])
 }
 
-/// Runs all `scenarios` against the broker and `peers`.
+/// Runs all `rows` against the broker and `peers`.
 ///
 /// # Errors
 /// If none of the peers could take part in anything; the text says how to get them.
-pub(crate) fn run(
-    bench: &Bench,
-    scenarios: &[Scenario],
-    peers: &[Peer],
-    runs: usize,
-) -> Result<CompareReport> {
+pub(crate) fn run(bench: &Bench, rows: &[Row], peers: &[Peer], runs: usize) -> Result<CompareReport> {
     let missing: Vec<String> = peers
         .iter()
         .filter_map(|&peer| bench.program(peer).err())
@@ -266,8 +255,8 @@ pub(crate) fn run(
         bail!("nobody is there to compare the broker with\n  {}", missing.join("\n  "));
     }
     let mut comparisons = Vec::new();
-    for scenario in scenarios {
-        comparisons.push(Comparison::run(bench, scenario, peers, runs, None)?);
+    for row in rows {
+        comparisons.push(Comparison::run(bench, row, peers, runs)?);
     }
     Ok(CompareReport { runs, comparisons })
 }
@@ -275,13 +264,16 @@ pub(crate) fn run(
 impl CompareReport {
     /// Every run, and what follows from them.
     pub(crate) fn report(&self) -> Result<Report> {
-        let section = Section::new("comparison", self.tables(), &self)?;
-        let runs = self.comparisons.iter().flat_map(Comparison::runs).collect();
-        Ok(Report::new(None, runs).with(section))
+        Ok(Report::new(None, self.outcomes()).with(Section::new("comparison", self.tables(), &self)?))
+    }
+
+    /// Every run of every peer.
+    pub(crate) fn outcomes(&self) -> Vec<Outcome> {
+        self.comparisons.iter().flat_map(Comparison::runs).collect()
     }
 
     /// Throughput, latencies, versions; the last one says who is missing.
-    fn tables(&self) -> Vec<Table> {
+    pub(crate) fn tables(&self) -> Vec<Table> {
         let (rated, fast): (Vec<_>, Vec<_>) =
             self.comparisons.iter().partition(|row| row.rate_per_s.is_some());
         let mut tables = Vec::new();
@@ -302,10 +294,14 @@ impl CompareReport {
         tables
     }
 
-    /// Versions.
+    /// Versions; without columns where nobody else took part: the relay is built together with the broker.
     fn programs(&self) -> Table {
+        let all = || self.comparisons.iter().flat_map(|comparison| &comparison.series);
+        if all().all(|series| matches!(series.peer, Peer::Broker | Peer::Relay)) {
+            return Table::default();
+        }
         let mut table = Table::new("", &["peer", "version", "protocol"]);
-        for series in self.comparisons.iter().flat_map(|comparison| &comparison.series) {
+        for series in all() {
             let version = series.version.clone().unwrap_or_else(|| "unknown".to_owned());
             let row = vec![series.peer.name().to_owned(), version, series.protocol.name().to_owned()];
             if !table.rows.contains(&row) {

@@ -10,9 +10,10 @@ use super::bench::Bench;
 use super::find::FindArgs;
 use super::outcome::Outcome;
 use super::peer::Peer;
+use super::performance::{Given, Piece};
 use super::protocol::Wire;
 use super::report::{Report, grouped};
-use super::scenario::{Scenario, Times};
+use super::scenario::Scenario;
 use super::{beside, compare, restart};
 use crate::signal;
 
@@ -32,19 +33,12 @@ pub(crate) enum Job {
         /// How often.
         runs: usize,
     },
-    /// Every row of docs/performance.md.
-    Suite {
-        /// Of each run.
-        times: Times,
-        /// How often.
-        runs: usize,
-    },
-    /// Everything that docs/performance.md shows, and that page.
+    /// What docs/performance.md shows, and that page.
     Performance {
-        /// Of each run.
-        times: Times,
-        /// How often.
-        runs: usize,
+        /// Which parts of it.
+        pieces: Vec<Piece>,
+        /// How long and how often.
+        given: Given,
     },
     /// The memory of idle connections.
     Idle {
@@ -110,7 +104,7 @@ impl Against<'_> {
     }
 
     /// All runs of one plan.
-    fn planned(&self, planned: &Planned) -> Result<Vec<Outcome>> {
+    pub(crate) fn planned(&self, planned: &Planned) -> Result<Vec<Outcome>> {
         let Planned { scenario, runs, .. } = planned;
         match planned.how {
             How::Beside => beside::run(scenario, *runs, |scenario, note| self.run(scenario, note)),
@@ -182,5 +176,6 @@ impl Against<'_> {
 
 /// Compares the broker with others.
 pub(crate) fn compare(bench: &Bench, scenarios: &[Scenario], peers: &[Peer], runs: usize) -> Result<Report> {
-    compare::run(bench, scenarios, peers, runs)?.report()
+    let rows: Vec<compare::Row> = scenarios.iter().cloned().map(compare::Row::from).collect();
+    compare::run(bench, &rows, peers, runs)?.report()
 }

@@ -47,6 +47,11 @@ impl<'a> Links<'a> {
         for plan in &scenario.subscribers {
             links.wanted(plan)?;
         }
+        ensure!(
+            !scenario.to_nobody || target.wire.answers(),
+            "{} answers no pings: nobody would know how many messages it took",
+            target.wire.name()
+        );
         if target.peer != Peer::Relay && target.wire != Wire::Native {
             let mut session = Session::open(target.wire, target.address, "loadtest")?;
             session.check_payload(scenario.size)?;
@@ -107,9 +112,10 @@ impl<'a> Links<'a> {
         Ok(self.wanted(plan)?.layouts)
     }
 
-    /// Bytes of one message as delivered, at most.
+    /// Bytes of one message as delivered, at most; about those of one as published, where nothing is delivered.
     pub(crate) fn frame_bytes_max(&self) -> usize {
-        self.wanted.values().map(|wanted| wanted.layouts.frame_bytes_max()).max().unwrap_or(0)
+        let delivered = self.wanted.values().map(|wanted| wanted.layouts.frame_bytes_max()).max();
+        delivered.unwrap_or(self.scenario.size + FRAME_BYTES)
     }
 
     /// A subscriber's connection, subscribed, and what has arrived on it.
@@ -143,7 +149,9 @@ impl<'a> Links<'a> {
                 Ok((Greeting { role: Role::Publisher, group: plan.group }.connect(address)?, Answers::None))
             }
             // Without a Hello, as any program may that uses no options.
-            (_, Wire::Native | Wire::Lbroker) if self.scenario.requests.is_empty() => {
+            (_, Wire::Native | Wire::Lbroker)
+                if self.scenario.requests.is_empty() && !self.scenario.to_nobody =>
+            {
                 Ok((connect(address)?, Answers::Read(Replies::new(wire, Vec::new()))))
             }
             _ => {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::bench::Bench;
 use super::peer::Peer;
 use super::progress;
-use super::report::{bytes, grouped, markdown};
+use super::report::{Table, bytes, grouped};
 use super::session::{Session, connect};
 use crate::process::Process;
 use crate::{procfs, signal};
@@ -113,8 +113,8 @@ pub(crate) fn retained(bench: &Bench, count: usize, size: usize) -> Result<Memor
     Ok(MemoryRow::new(format!("topic with a retained message of {size} B"), count, before, after, 1024.0))
 }
 
-/// The rows as Markdown.
-pub(crate) fn table(rows: &[MemoryRow]) -> String {
+/// The rows.
+pub(crate) fn table(rows: &[MemoryRow]) -> Table {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -132,7 +132,11 @@ pub(crate) fn table(rows: &[MemoryRow]) -> String {
         ]
     };
     let head = ["memory", "count", "resident before", "resident after", "each", "bound"];
-    markdown(&head, &rows.iter().map(show).collect::<Vec<_>>())
+    let mut table = Table::new("", &head);
+    for row in rows {
+        table.row(show(row));
+    }
+    table
 }
 
 /// Resident memory once it stays where it is.

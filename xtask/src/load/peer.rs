@@ -33,7 +33,7 @@ pub(crate) enum Peer {
     Mosquitto,
     /// Redis pub/sub
     Redis,
-    /// The original; give --lbroker PATH
+    /// The original, from PATH or --lbroker
     Lbroker,
     /// A server that runs already (`--addr`).
     #[value(skip)]
@@ -112,7 +112,7 @@ impl Peer {
     pub(crate) fn advice(self) -> String {
         match self {
             Self::Broker | Self::Relay | Self::Running => "run this through `cargo xtask`".to_owned(),
-            Self::Lbroker => "build it, and give its program with --lbroker PATH".to_owned(),
+            Self::Lbroker => "build it, and put its program into PATH or give --lbroker PATH".to_owned(),
             other => format!("run `cargo xtask setup`, or {}", other.install()),
         }
     }
@@ -237,7 +237,7 @@ pub(crate) struct PeerArgs {
     /// Runs the broker and these servers in turn, and shows medians and ratios; what is not installed is left out, and told
     #[arg(long, value_name = "PEER,…", value_delimiter = ',', conflicts_with_all = ["addr", "relay", "versus_relay"])]
     pub(crate) compare: Vec<Peer>,
-    /// lbroker's program, for --compare lbroker
+    /// lbroker's program, for --compare lbroker, if it is not in PATH
     #[arg(long, value_name = "PATH")]
     pub(crate) lbroker: Option<PathBuf>,
 }

@@ -20,6 +20,7 @@ use super::receive::ReceiveThread;
 use super::scenario::{Scenario, Slice, is_set};
 use super::series::Exchange;
 use super::subscriber::{Pong, Source, Subscriber};
+use super::taken::Taken;
 use super::tracker::Expected;
 use crate::signal;
 
@@ -51,13 +52,17 @@ pub(crate) fn prepare(
     let threads = scenario.threads.unwrap_or(half_of_cores).max(1);
     let publishing_threads = threads.min(scenario.publishers.len());
     let mut publishing: Vec<PublishThread> =
-        (0..publishing_threads).map(|_| PublishThread::new()).collect::<Result<_>>()?;
+        (0..publishing_threads).map(PublishThread::new).collect::<Result<_>>()?;
     let mut receiving: Vec<ReceiveThread> = (0..threads.min(scenario.subscribers.len()))
         .map(|index| ReceiveThread::new(index, exchange))
         .collect::<Result<_>>()?;
 
-    let routes = Routes::new(scenario, target.peer)?;
-    let feeders = routes.by_subscriber.iter().map(Vec::len).max().unwrap_or(0);
+    let mut routes = Routes::new(scenario, target.peer)?;
+    if scenario.to_nobody {
+        // The server itself: what it has taken holds the window.
+        routes.subscribers_of.fill(1);
+    }
+    let feeders = routes.by_subscriber.iter().map(Vec::len).max().unwrap_or(scenario.publishers.len());
     let window = scenario.window(feeders, links.frame_bytes_max());
     let flows: Vec<Arc<Flow>> = routes
         .subscribers_of
@@ -88,7 +93,9 @@ pub(crate) fn prepare(
         let schedule = schedule(scenario, number, *start);
         let window = Window::new(Arc::clone(flow), window);
         if let Some(thread) = publishing.get_mut(usize::from(number) % publishing_threads) {
-            thread.add(Publisher::new(stream, number, batch, window, schedule, answers)?)?;
+            let publisher = Publisher::new(stream, number, batch, window, schedule, answers)?;
+            let taken = scenario.to_nobody.then(|| Taken::new(target.wire, Arc::clone(flow)));
+            thread.add(publisher.asking(taken))?;
         }
     }
     Ok(Prepared { publishing, receiving, flows, window })

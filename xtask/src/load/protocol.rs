@@ -112,6 +112,11 @@ impl Wire {
         matches!(self, Self::Native | Self::Lbroker)
     }
 
+    /// Whether the server answers a ping.
+    pub(crate) fn answers(self) -> bool {
+        self != Self::Lbroker
+    }
+
     /// Whether each of a group of subscribers can get a part of the messages.
     pub(crate) fn has_groups(self) -> bool {
         matches!(self, Self::Native | Self::Nats | Self::Mqtt)

@@ -3,238 +3,47 @@
 //! It reads what the server answers, and throws it away. Sockets do not block; a thread with nothing to do sleeps until a socket takes more, a window opens or a message is
 //! due. A batch that was begun is always finished, so that the stream ends between two frames.
 
-use std::io::{ErrorKind, Write};
-use std::ops::Range;
+mod publisher;
+
+use std::io::ErrorKind;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use hdrhistogram::Histogram;
-use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
+
+use publisher::Turn;
+pub(crate) use publisher::{Answers, Publisher, Schedule};
 
 use super::busy::Busy;
 use super::clock::nanos;
-use super::flow::Window;
-use super::frame::Batch;
 use super::latency::histogram;
-use super::protocol::Replies;
 use super::shared::Shared;
+use super::subscriber::Books;
+use super::taken::Taken;
 
 /// How long a thread sleeps at most before it looks at everything again. Guessed; only a lost wake-up would need it.
 const IDLE_MAX: Duration = Duration::from_millis(10);
 /// The shortest sleep between two messages that are due: what comes sooner is sent together. Measured: a sleep takes
 /// about 5 us longer than asked for.
 const NAP_MIN: Duration = Duration::from_micros(10);
-/// How long messages that were due before the end may still be sent after it.
-const CATCH_UP: Duration = Duration::from_millis(500);
 /// How often a thread that never waits looks for answers of the server. Guessed: Redis answers 10 KB in that time.
 const ANSWERS_EVERY: Duration = Duration::from_millis(1);
 /// The token of the waker; publishers have their index.
 const WAKER: Token = Token(usize::MAX);
 
-/// When a publisher's messages are due, in an open loop.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Schedule {
-    /// When message 0 is due, nanoseconds.
-    pub(crate) first: u64,
-    /// Nanoseconds between two messages.
-    pub(crate) interval: f64,
-}
-
-impl Schedule {
-    /// When message `number` is due.
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    pub(crate) fn due(&self, number: u64) -> u64 {
-        // Exact to the nanosecond for the first 104 days: f64 holds 53 bits.
-        self.first + (number as f64 * self.interval) as u64
-    }
-
-    /// How many messages are due by `now`, the first included.
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    pub(crate) fn due_by(&self, now: u64) -> u64 {
-        now.checked_sub(self.first).map_or(0, |since| (since as f64 / self.interval) as u64 + 1)
-    }
-}
-
-/// Who reads what the server says to a publisher.
-#[derive(Debug)]
-pub(crate) enum Answers {
-    /// It says nothing.
-    None,
-    /// The publisher.
-    Read(Replies),
-    /// The subscriber on the same connection. It sets the flag when the server asks for a sign of life, which these bytes are.
-    ReadElsewhere(Arc<AtomicBool>, &'static [u8]),
-}
-
-/// One publisher.
-#[derive(Debug)]
-pub(crate) struct Publisher {
-    stream: TcpStream,
-    number: u16,
-    batch: Batch,
-    window: Window,
-    schedule: Option<Schedule>,
-    answers: Answers,
-    /// To be written between two batches.
-    pong: &'static [u8],
-    sent: u64,
-    /// What of the batch has yet to be written.
-    pending: Range<usize>,
-    blocked: bool,
-    /// It had to wait for its socket or its window since it last had messages to send.
-    held_up: bool,
-    /// When that was last over: that messages due before then are late is the peer's doing.
-    excused_until: u64,
-    done: bool,
-}
-
-/// What became of one turn of a publisher.
-enum Turn {
-    /// It wrote something.
-    Wrote,
-    /// It waits for its socket or its window.
-    Waits,
-    /// Its next message is due then.
-    Due(u64),
-    /// It has stopped.
-    Done,
-}
-
-impl Publisher {
-    /// Publisher `number`, connected.
-    pub(crate) fn new(
-        stream: std::net::TcpStream,
-        number: u16,
-        batch: Batch,
-        window: Window,
-        schedule: Option<Schedule>,
-        answers: Answers,
-    ) -> Result<Self> {
-        stream.set_nonblocking(true).context("cannot make a socket non-blocking")?;
-        Ok(Self {
-            stream: TcpStream::from_std(stream),
-            number,
-            batch,
-            window,
-            schedule,
-            answers,
-            pong: &[],
-            sent: 0,
-            pending: 0..0,
-            blocked: false,
-            held_up: false,
-            excused_until: 0,
-            done: false,
-        })
-    }
-
-    fn turn(&mut self, now: u64, shared: &Shared, lag: &mut Histogram<u64>) -> Result<Turn> {
-        let until = shared.until();
-        if self.pending.is_empty() {
-            // Without a schedule everything is always due.
-            let due = self
-                .schedule
-                .map_or(u64::MAX, |schedule| schedule.due_by(now.min(until - 1)).saturating_sub(self.sent));
-            let stop_at = until + if self.schedule.is_some() { nanos(CATCH_UP) } else { 0 };
-            if now >= stop_at || (now >= until && due == 0) {
-                self.done = true;
-                return Ok(Turn::Done);
-            }
-            self.answer_ping()?;
-            if let Some(schedule) = self.schedule.filter(|_| due == 0) {
-                return Ok(Turn::Due(schedule.due(self.sent)));
-            }
-            let count = due.min(self.window.room(self.sent)).min(self.batch.messages_max() as u64);
-            if count == 0 {
-                self.held_up = true;
-                return Ok(Turn::Waits);
-            }
-            if std::mem::take(&mut self.held_up) {
-                self.excused_until = now;
-            }
-            if let Some(schedule) = self.schedule.filter(|_| now >= shared.measure_from) {
-                for due in (self.sent..self.sent + count).map(|number| schedule.due(number)) {
-                    if due >= self.excused_until {
-                        lag.saturating_record(now.saturating_sub(due));
-                    }
-                }
-            }
-            self.fill(now, count);
-        }
-        if self.blocked {
-            self.held_up = true;
-            return Ok(Turn::Waits);
-        }
-        self.write()
-    }
-
-    fn fill(&mut self, now: u64, count: u64) {
-        let count_here = usize::try_from(count).unwrap_or(usize::MAX);
-        self.pending = match self.schedule {
-            Some(schedule) => {
-                self.batch.fill(self.number, self.sent, count_here, now, |number| schedule.due(number))
-            }
-            None => self.batch.fill(self.number, self.sent, count_here, now, |_| now),
-        };
-        self.sent += count;
-        self.window.flow().set_sent(self.sent);
-    }
-
-    fn write(&mut self) -> Result<Turn> {
-        let bytes = self.batch.bytes(self.pending.clone());
-        match self.stream.write(bytes) {
-            Ok(written) => {
-                self.pending.start += written;
-                // A short write has filled the socket's buffer. Elsewhere than on Linux the next one has to say so.
-                self.blocked = !self.pending.is_empty() && cfg!(target_os = "linux");
-                Ok(Turn::Wrote)
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                self.blocked = true;
-                Ok(Turn::Waits)
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(Turn::Wrote),
-            Err(error) => Err(error).context(format!("publisher {} lost its connection", self.number)),
-        }
-    }
-
-    /// Reads what the server answered.
-    fn read(&mut self) -> Result<()> {
-        if let Answers::Read(replies) = &mut self.answers {
-            let pong = replies.drain(&mut self.stream).context(format!("publisher {}", self.number))?;
-            if !pong.is_empty() {
-                self.pong = pong;
-            }
-        }
-        Ok(())
-    }
-
-    /// A server that heard nothing for a while asks. Only between two batches.
-    fn answer_ping(&mut self) -> Result<()> {
-        if let Answers::ReadElsewhere(flag, pong) = &self.answers
-            && flag.swap(false, Ordering::Relaxed)
-        {
-            self.pong = pong;
-        }
-        if !self.pong.is_empty() {
-            // The socket is empty: whoever writes much is not asked, or answers in time.
-            self.stream.write_all(std::mem::take(&mut self.pong)).context("cannot answer a ping")?;
-        }
-        Ok(())
-    }
-}
-
 /// The publishers of one thread.
 #[derive(Debug)]
 pub(crate) struct PublishThread {
+    index: usize,
     poll: Poll,
     waker: Arc<Waker>,
     publishers: Vec<Publisher>,
     /// Whether there may be answers to read.
     reads: bool,
+    /// Messages that servers have taken, where they are asked.
+    taken: u64,
     /// How much later than intended messages were handed over while measuring, nanoseconds; but for what a full socket or window held up.
     pub(crate) lag: Histogram<u64>,
     /// How busy the thread was while measuring.
@@ -242,15 +51,17 @@ pub(crate) struct PublishThread {
 }
 
 impl PublishThread {
-    /// None yet.
-    pub(crate) fn new() -> Result<Self> {
+    /// Thread `index`, without publishers yet.
+    pub(crate) fn new(index: usize) -> Result<Self> {
         let poll = Poll::new().context("cannot poll sockets")?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER).context("cannot make a waker")?);
         Ok(Self {
+            index,
             poll,
             waker,
             publishers: Vec::new(),
             reads: false,
+            taken: 0,
             lag: histogram(),
             busy: Busy::default(),
         })
@@ -277,6 +88,11 @@ impl PublishThread {
         Ok(())
     }
 
+    /// What became of the messages, where nobody subscribes.
+    pub(crate) fn books(&self) -> impl Iterator<Item = Books> {
+        self.publishers.iter().filter_map(|publisher| publisher.taken.as_ref()).map(Taken::books)
+    }
+
     /// Publishes until the run ends. The sockets stay open until the thread's state is dropped: it is returned.
     pub(crate) fn run(mut self, shared: &Shared) -> Result<Self> {
         let result = self.publish(shared);
@@ -297,7 +113,7 @@ impl PublishThread {
             self.busy.look(now, shared);
             if self.reads && now > looked + nanos(ANSWERS_EVERY) {
                 looked = now;
-                self.wait(&mut events, Duration::ZERO)?;
+                self.wait(&mut events, Duration::ZERO, shared)?;
             }
             if now < shared.start {
                 std::thread::sleep(Duration::from_nanos(shared.start - now));
@@ -318,7 +134,7 @@ impl PublishThread {
                 done = false;
             }
             if done {
-                return Ok(());
+                return self.wait_for_answers(&mut events, shared);
             }
             // A full pipe to the peer must not hang the run: the drain time bounds the last batch as well.
             if now > shared.until() + nanos(shared.drain) {
@@ -326,18 +142,35 @@ impl PublishThread {
             }
             match (wrote, due) {
                 (true, _) if !blocked => {}
-                (true, _) => self.wait(&mut events, Duration::ZERO)?,
+                (true, _) => self.wait(&mut events, Duration::ZERO, shared)?,
                 (false, Some(at)) if !blocked => {
                     let nap = Duration::from_nanos(at.saturating_sub(shared.clock.now()));
                     std::thread::sleep(nap.max(NAP_MIN).min(IDLE_MAX));
                 }
-                (false, Some(_)) => self.wait(&mut events, Duration::from_millis(1))?,
-                (false, None) => self.wait(&mut events, IDLE_MAX)?,
+                (false, Some(_)) => self.wait(&mut events, Duration::from_millis(1), shared)?,
+                (false, None) => self.wait(&mut events, IDLE_MAX, shared)?,
             }
         }
     }
 
-    fn wait(&mut self, events: &mut Events, timeout: Duration) -> Result<()> {
+    /// Waits until everything that was asked is answered, or nothing has come for the drain time.
+    fn wait_for_answers(&mut self, events: &mut Events, shared: &Shared) -> Result<()> {
+        let mut waited_from = shared.clock.now();
+        let complete = |publisher: &Publisher| publisher.taken.as_ref().is_none_or(Taken::is_complete);
+        while !self.publishers.iter().all(complete) && !shared.is_aborted() {
+            let before = self.taken;
+            self.wait(events, IDLE_MAX, shared)?;
+            let now = shared.clock.now();
+            if self.taken != before {
+                waited_from = now;
+            } else if now > waited_from + nanos(shared.drain) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn wait(&mut self, events: &mut Events, timeout: Duration, shared: &Shared) -> Result<()> {
         match self.poll.poll(events, Some(timeout)) {
             Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error).context("cannot poll"),
             _ => {}
@@ -346,9 +179,12 @@ impl PublishThread {
             if let Some(publisher) = self.publishers.get_mut(event.token().0) {
                 publisher.blocked &= !event.is_writable();
                 if event.is_readable() {
-                    publisher.read()?;
+                    self.taken += publisher.read()?;
                 }
             }
+        }
+        if let Some(counter) = shared.delivered.get(self.index).filter(|_| self.taken > 0) {
+            counter.set(self.taken, 0);
         }
         if events.is_empty() && timeout > Duration::ZERO {
             self.publishers.iter_mut().for_each(|publisher| publisher.blocked = false);
@@ -362,21 +198,5 @@ fn precise_sleep() {
     #[cfg(target_os = "linux")]
     if rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1)).is_err() {
         // Sleeps are coarser then; the latencies show it for every peer alike.
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_schedule_has_no_drift() {
-        let schedule = Schedule { first: 1_000, interval: 1e9 / 3.0 };
-        assert_eq!(schedule.due_by(999), 0);
-        assert_eq!(schedule.due_by(1_000), 1);
-        assert_eq!(schedule.due(3_000_000), 1_000 + 1_000_000_000_000_000);
-        for number in [0, 1, 2, 10, 999_999] {
-            assert!(schedule.due_by(schedule.due(number) + 1) == number + 1, "{number}");
-        }
     }
 }

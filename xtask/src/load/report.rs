@@ -26,7 +26,7 @@ use super::middle::{Group, groups};
 use super::outcome::{Outcome, Unit};
 
 pub(crate) use format::{bytes, digits, grouped, in_unit, micros, number, percent};
-pub(crate) use table::{Table, markdown};
+pub(crate) use table::Table;
 
 /// What becomes of the results.
 #[derive(Debug, Clone, Default, Args)]

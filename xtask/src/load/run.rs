@@ -47,8 +47,10 @@ pub(crate) fn run(scenario: &Scenario, target: Target, watch: &mut dyn Watch) ->
         scenario.sides.iter().map(|side| side.prepare(scenario, target)).collect::<Result<_>>()?;
     let prepared = prepare(scenario, target, &clock, &exchange, &mut start)?;
     let times = [scenario.times.warm_up, scenario.times.duration, scenario.times.drain];
-    let shared =
-        Arc::new(Shared::new(clock, start, times, prepared.publishing.len(), prepared.receiving.len()));
+    // Where nobody receives, those who publish count what was taken.
+    let counting_threads =
+        if scenario.to_nobody { prepared.publishing.len() } else { prepared.receiving.len() };
+    let shared = Arc::new(Shared::new(clock, start, times, prepared.publishing.len(), counting_threads));
     let publishing: Vec<_> = prepared
         .publishing
         .into_iter()
@@ -73,8 +75,8 @@ pub(crate) fn run(scenario: &Scenario, target: Target, watch: &mut dyn Watch) ->
     let findings: Result<Vec<Findings>> = sides.into_iter().map(join).collect();
     let (findings, publishers, received) = (findings?, publishers?, received?);
     let samples = measured?;
-    let books: Vec<Books> =
-        received.iter().flat_map(|thread| thread.subscribers.iter().map(Subscriber::books)).collect();
+    let received_books = received.iter().flat_map(|thread| thread.subscribers.iter().map(Subscriber::books));
+    let books: Vec<Books> = received_books.chain(publishers.iter().flat_map(PublishThread::books)).collect();
     let (mut recording, series) = recorder.finish();
     for thread in &publishers {
         super::latency::add(&mut recording.lag, &thread.lag);

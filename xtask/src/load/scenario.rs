@@ -1,6 +1,6 @@
 //! What a run does: who publishes what to which topics, who subscribes to what, how fast and for how long, and what happens beside.
 //!
-//! Pure: made from arguments (`kind`, `shape`, `plans`) or by the suite, read by the run.
+//! Pure: made from arguments (`kind`, `shape`, `plans`) or by `performance`, read by the run.
 
 pub(crate) mod kind;
 mod parameter;
@@ -92,6 +92,8 @@ pub(crate) struct Scenario {
     pub(crate) publishers: Vec<PublisherPlan>,
     /// Who subscribes.
     pub(crate) subscribers: Vec<SubscriberPlan>,
+    /// Nobody subscribes: what counts as delivered is what the server has taken, as its answers to pings between the messages say.
+    pub(crate) to_nobody: bool,
     /// Bytes of a payload.
     pub(crate) size: usize,
     /// Whether every payload carries a checksum, and every byte of it is checked.
@@ -165,6 +167,7 @@ impl Scenario {
             requests: Vec::new(),
             publishers: Vec::new(),
             subscribers: Vec::new(),
+            to_nobody: false,
             size: 128,
             checksum: false,
             rate: None,
@@ -218,7 +221,7 @@ impl Scenario {
     /// Refuses what cannot be run.
     pub(crate) fn check(&self) -> Result<()> {
         ensure!(!self.publishers.is_empty(), "there has to be a publisher");
-        ensure!(!self.subscribers.is_empty(), "there has to be a subscriber");
+        ensure!(self.subscribers.is_empty() == self.to_nobody, "there has to be a subscriber");
         ensure!(!self.topics.is_empty(), "there has to be a topic");
         ensure!(self.publishers.len() < PUBLISHERS_MAX, "too many publishers: 65535 at the most");
         ensure!(self.window != Some(0), "--window has to be 1 or more");
@@ -239,6 +242,7 @@ impl Scenario {
             self.subscribers.iter().all(|subscriber| subscriber.publisher.is_none()),
             "the relay has no clients that publish and subscribe on one connection"
         );
+        ensure!(!self.to_nobody, "the relay answers nothing: not for this scenario");
         ensure!(
             self.sides.is_empty(),
             "the relay copies messages and does nothing else: not for this scenario"

@@ -6,11 +6,12 @@ use super::job::{How, Planned};
 use super::scenario::{Kind, Scenario, ShapeArgs, Times, plan};
 
 /// Everything but the soak, and one row for the maximum.
-const STANDARD: [Kind; 13] = [
+const STANDARD: [Kind; 14] = [
     Kind::P2p,
     Kind::Fanout,
     Kind::Fanin,
     Kind::Pairs,
+    Kind::Nobody,
     Kind::Group,
     Kind::Wildcard,
     Kind::Reqrep,
@@ -51,7 +52,10 @@ fn of(shape: &ShapeArgs, times: Times) -> Result<Vec<Planned>> {
         .iter()
         .map(|&kind| {
             let scenario = plan(kind, &shape.only(kind), times)?;
-            Ok(Planned { optional: matches!(kind, Kind::Group | Kind::RetainedJoin), ..planned(scenario) })
+            Ok(Planned {
+                optional: matches!(kind, Kind::Nobody | Kind::Group | Kind::RetainedJoin),
+                ..planned(scenario)
+            })
         })
         .collect()
 }

@@ -34,7 +34,7 @@ pub(crate) struct Shared {
     until: AtomicU64,
     /// How long subscribers wait after that while nothing arrives.
     pub(crate) drain: Duration,
-    /// Messages delivered and skipped, for each receiving thread.
+    /// Messages delivered and skipped, for each thread that counts them: those that receive, or, where nobody does, those that publish.
     pub(crate) delivered: Vec<Counter>,
     publishing: AtomicUsize,
     aborted: AtomicBool,

@@ -2,10 +2,10 @@
 
 use super::super::middle::Middle;
 use super::super::report::{Table, bytes, digits, grouped, number};
-use super::{Comparison, Floor, PeerRuns, Ratio, Ratios};
+use super::{Comparison, Judged, PeerRuns, Ratio, Ratios};
 
 /// Throughput and what it costs.
-pub(crate) fn throughput_table(comparisons: &[&Comparison]) -> Table {
+pub(super) fn throughput_table(comparisons: &[&Comparison]) -> Table {
     let head = [
         "scenario",
         "peer",
@@ -31,7 +31,7 @@ pub(crate) fn throughput_table(comparisons: &[&Comparison]) -> Table {
 }
 
 /// Latencies at a rate, and what they cost.
-pub(crate) fn latency_table(comparisons: &[&Comparison]) -> Table {
+pub(super) fn latency_table(comparisons: &[&Comparison]) -> Table {
     let head = [
         "scenario",
         "peer",
@@ -58,10 +58,10 @@ pub(crate) fn latency_table(comparisons: &[&Comparison]) -> Table {
 
 /// With a column for the floor where one of the rows has one.
 fn table(head: &[&str], comparisons: &[&Comparison], cells: impl Fn(&PeerRuns) -> Vec<String>) -> Table {
-    let floors = comparisons.iter().any(|comparison| comparison.floor.is_some());
+    let has_floors = comparisons.iter().any(|comparison| !comparison.floors.is_empty());
     let mut head = head.to_vec();
-    if floors {
-        head.push("floor");
+    if has_floors {
+        head.push("floors");
     }
     let mut table = Table::new("", &head);
     for comparison in comparisons {
@@ -71,8 +71,8 @@ fn table(head: &[&str], comparisons: &[&Comparison], cells: impl Fn(&PeerRuns) -
             let name = if index == 0 { name.to_owned() } else { String::new() };
             let mut row = vec![name, series.peer.name().to_owned()];
             row.extend(cells(series));
-            if floors {
-                row.push(if index == 0 { floor(comparison) } else { String::new() });
+            if has_floors {
+                row.push(if index == 0 { floors(&comparison.floors) } else { String::new() });
             }
             table.row(row);
         }
@@ -105,15 +105,6 @@ fn yes_no(series: &PeerRuns) -> String {
     if lost > 0 { format!("NO, {} lost", grouped(lost)) } else { "NO".to_owned() }
 }
 
-fn floor(row: &Comparison) -> String {
-    let verdict = match row.floor_reached {
-        Some(true) => ", reached",
-        Some(false) => ", NOT reached",
-        None => "",
-    };
-    match row.floor {
-        Some(Floor::ThroughputShare(share)) => format!("{:.0} % of the relay{verdict}", share * 100.0),
-        Some(Floor::P50Times(times)) => format!("{times} times the relay{verdict}"),
-        None => String::new(),
-    }
+fn floors(floors: &[Judged]) -> String {
+    floors.iter().map(Judged::text).collect::<Vec<_>>().join("; ")
 }

@@ -12,6 +12,15 @@ use super::{Decoder, Got, Wire};
 /// Bytes read at once. Four times what Redis answers to a batch of the smallest messages.
 const READ_BYTES: usize = 16 << 10;
 
+/// What a server said to a publisher.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// The answer that the server waits for; empty if it waits for none.
+    pub(crate) pong: &'static [u8],
+    /// How many pings it answered.
+    pub(crate) answers: usize,
+}
+
 /// The reading half of a publisher's connection.
 #[derive(Debug)]
 pub(crate) struct Replies {
@@ -27,18 +36,18 @@ impl Replies {
         Self { wire, decoder: Decoder::new(wire), partial }
     }
 
-    /// Reads all there is. Returns the answer that the server waits for; empty if it waits for none.
+    /// Reads all there is.
     ///
     /// # Errors
     /// If the server refuses something, says what is no frame, or has closed the connection.
-    pub(crate) fn drain(&mut self, stream: &mut impl Read) -> Result<&'static [u8]> {
+    pub(crate) fn drain(&mut self, stream: &mut impl Read) -> Result<Said> {
         let mut block = [0; READ_BYTES];
-        let mut answer: &'static [u8] = &[];
+        let mut said = Said::default();
         loop {
             let bytes = match stream.read(&mut block) {
                 Ok(0) => bail!("the server closed the connection{}", self.last_words()),
                 Ok(length) => block.get(..length).unwrap_or(&[]),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(answer),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(said),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error).context("cannot read what the server answers"),
             };
@@ -46,14 +55,14 @@ impl Replies {
             let numbers = self.partial.is_empty()
                 && self.wire == Wire::Redis
                 && bytes.iter().all(|byte| matches!(byte, b':' | b'0'..=b'9' | b'\r' | b'\n'));
-            if !numbers && self.take(bytes)? {
-                answer = self.wire.pong();
+            if !numbers {
+                self.take(bytes, &mut said)?;
             }
         }
     }
 
-    /// Whether the server asks for a sign of life in `bytes`.
-    fn take(&mut self, bytes: &[u8]) -> Result<bool> {
+    /// Adds what the server says in `bytes`.
+    fn take(&mut self, bytes: &[u8], said: &mut Said) -> Result<()> {
         self.partial.extend_from_slice(bytes);
         let mut rest = self.partial.as_slice();
         if self.wire == Wire::Redis {
@@ -61,11 +70,11 @@ impl Replies {
             let at = rest.iter().position(|byte| !matches!(byte, b'0'..=b'9' | b'\r' | b'\n'));
             rest = at.and_then(|at| rest.get(at..)).unwrap_or(&[]);
         }
-        let mut asked = false;
         while let Some((got, length)) = self.decoder.next(rest)? {
             match got {
                 Got::Refused(text) => bail!("the server refuses: {text}"),
-                Got::Ping => asked = true,
+                Got::Ping => said.pong = self.wire.pong(),
+                Got::Answer(_) => said.answers += 1,
                 _ => {}
             }
             ensure!(length > 0, "an empty frame");
@@ -73,7 +82,7 @@ impl Replies {
         }
         let used = self.partial.len() - rest.len();
         self.partial.drain(..used);
-        Ok(asked)
+        Ok(())
     }
 
     fn last_words(&self) -> String {
@@ -110,11 +119,12 @@ mod tests {
             let mut replies = Replies::new(wire, Vec::new());
             // In two reads of one turn, and of two turns.
             let got = replies.drain(&mut Pieces { pieces: vec![one, other], ends: false });
+            let got = got.map(|said| said.pong);
             same(split, got, want);
             let mut replies = Replies::new(wire, Vec::new());
             let first = replies.drain(&mut Pieces { pieces: vec![one], ends: false });
             let second = replies.drain(&mut Pieces { pieces: vec![other], ends: false });
-            let both = first.and_then(|first| Ok([first, second?].concat()));
+            let both = first.and_then(|first| Ok([first.pong, second?.pong].concat()));
             same(split, both.as_deref().map_err(|error| anyhow::anyhow!("{error:#}")), want);
         }
     }
@@ -140,6 +150,26 @@ mod tests {
         check(Wire::Nats, b"+OK\r\nPING\r\n", Ok(b"PONG\r\n"));
         check(Wire::Nats, b"-ERR 'Maximum Payload Violation'\r\n", Err("Maximum Payload Violation"));
         check(Wire::Native, b"\x81\xa4Ping\x90", Ok(b"\x81\xa4Pong\x90"));
+    }
+
+    #[test]
+    fn answers_are_counted_between_other_words() {
+        let rows: [(Wire, &[u8]); 3] = [
+            (Wire::Redis, b":1\r\n:1\r\n+PONG\r\n:10\r\n+PONG\r\n:1\r\n"),
+            (Wire::Nats, b"PONG\r\nPING\r\nPONG\r\n"),
+            (Wire::Mqtt, b"\xd0\x00\xd0\x00"),
+        ];
+        for (wire, bytes) in rows {
+            for split in 1..bytes.len() {
+                let (one, other) = bytes.split_at(split);
+                let mut replies = Replies::new(wire, Vec::new());
+                let mut count = |piece| {
+                    let pieces = vec![piece];
+                    replies.drain(&mut Pieces { pieces, ends: false }).unwrap().answers
+                };
+                assert_eq!(count(one) + count(other), 2, "{wire:?} split at {split}");
+            }
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::load::host::Host;
 use crate::load::outcome::Outcome;
 
 /// Raised when a key changes its meaning or goes away.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 #[derive(Serialize)]
 struct File<'a> {

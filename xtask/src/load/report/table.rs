@@ -4,13 +4,15 @@
 
 use std::fmt::Write as _;
 
+use serde::{Deserialize, Serialize};
+
 use super::html;
 
 /// Between two columns of a text table.
 const GAP: &str = "  ";
 
 /// A table.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Table {
     /// Above it; may be empty.
     pub(crate) title: String,
@@ -214,13 +216,6 @@ pub(crate) fn wrapped(text: &str, width: usize) -> String {
     out
 }
 
-/// A Markdown table.
-pub(crate) fn markdown(head: &[&str], rows: &[Vec<String>]) -> String {
-    let mut table = Table::new("", head);
-    table.rows = rows.to_vec();
-    table.markdown()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -261,9 +256,10 @@ mod tests {
 
     #[test]
     fn markdown_lines_up() {
-        let table = markdown(&["a", "long head"], &[vec!["value".to_owned(), "x".to_owned()]]);
-        assert_eq!(table, "| a     | long head |\n| ----- | --------: |\n| value |         x |\n");
-        assert!(self::table().markdown().ends_with("| val\\|ue <&> |         x |\n\na note\n"));
+        let mut small = Table::new("", &["a", "long head"]);
+        small.row(vec!["value".to_owned(), "x".to_owned()]);
+        assert_eq!(small.markdown(), "| a     | long head |\n| ----- | --------: |\n| value |         x |\n");
+        assert!(table().markdown().ends_with("| val\\|ue <&> |         x |\n\na note\n"));
     }
 
     #[test]

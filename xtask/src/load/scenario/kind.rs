@@ -20,6 +20,8 @@ pub(crate) enum Kind {
     Fanin,
     /// Many publishers, each with a topic and a subscriber of its own
     Pairs,
+    /// Messages that nobody has subscribed to
+    Nobody,
     /// Subscribers that share the work: each message to one of them
     Group,
     /// Many subscriptions with wildcards, many topics in random order
@@ -50,6 +52,7 @@ impl Kind {
             Self::Fanout => "fanout",
             Self::Fanin => "fanin",
             Self::Pairs => "pairs",
+            Self::Nobody => "nobody",
             Self::Group => "group",
             Self::Wildcard => "wildcard",
             Self::RetainedJoin => "retained-join",
@@ -74,6 +77,9 @@ impl Kind {
             }
             Self::Fanin => "how the streams of many publishers merge into the one socket of a subscriber",
             Self::Pairs => "how streams that have nothing to do with one another get on beside each other",
+            Self::Nobody => {
+                "what a message costs that nobody wants, and how many a second are taken: a ping behind each batch tells"
+            }
             Self::Group => {
                 "how a group of subscribers shares the work: each message reaches exactly one of them"
             }
@@ -112,6 +118,7 @@ impl Kind {
             Self::Fanout => parameter::FANOUT,
             Self::Fanin => parameter::FANIN,
             Self::Pairs => parameter::PAIRS,
+            Self::Nobody => parameter::NOBODY,
             Self::Group => parameter::GROUP,
             Self::Wildcard => parameter::WILDCARD,
             Self::RetainedJoin => parameter::RETAINED_JOIN,
@@ -155,6 +162,11 @@ impl Kind {
                 | Self::Reconnect
                 | Self::Soak
         )
+    }
+
+    /// Whether messages arrive somewhere, and so have a latency.
+    pub(crate) fn has_latency(self) -> bool {
+        self != Self::Nobody
     }
 
     /// Whether it is run with and without what happens beside its messages, in turn, and the two are compared.
@@ -208,7 +220,11 @@ pub(crate) fn list() -> String {
         let rate = kind.default_rate_text();
         writeln!(out, "    {:<17} messages a second, all together [{rate}]", "--rate").unwrap_or_default();
         writeln!(out, "    {:<17} bytes of a payload [{}]", "--size", kind.size()).unwrap_or_default();
-        let ways = if kind.is_plain() { "--max, --find" } else { "no --max, no --find" };
+        let ways = match (kind.is_plain(), kind.has_latency()) {
+            (true, true) => "--max, --find",
+            (true, false) => "--max, no --find",
+            (false, _) => "no --max, no --find",
+        };
         writeln!(out, "    {ways}").unwrap_or_default();
     }
     out

@@ -102,6 +102,8 @@ pub(super) const FANIN: &[Parameter] = &[count(Flag::Pubs, 10, "publishers"), TO
 /// Of the scenario of that name.
 pub(super) const PAIRS: &[Parameter] = &[count(Flag::Pairs, 10, "publishers, each with a subscriber")];
 /// Of the scenario of that name.
+pub(super) const NOBODY: &[Parameter] = &[PUBS, TOPICS];
+/// Of the scenario of that name.
 pub(super) const GROUP: &[Parameter] = &[PUBS, count(Flag::Subs, 4, "members of the group"), TOPICS];
 /// Of the scenario of that name.
 pub(super) const WILDCARD: &[Parameter] = &[

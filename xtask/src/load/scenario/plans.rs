@@ -35,6 +35,7 @@ pub(crate) fn plan(kind: Kind, shape: &ShapeArgs, times: Times) -> Result<Scenar
         Kind::Fanout => new(1, count(Flag::Subs))?,
         Kind::Fanin => new(count(Flag::Pubs), 1)?,
         Kind::Pairs => Scenario::pairs(count(Flag::Pairs), times)?,
+        Kind::Nobody => nobody(count(Flag::Pubs), count(Flag::Topics).max(1), times)?,
         Kind::Group => group(new(count(Flag::Pubs), count(Flag::Subs))?),
         Kind::Wildcard => {
             wildcard(count(Flag::Subscriptions), count(Flag::Sessions), count(Flag::Topics), times)?
@@ -71,6 +72,12 @@ pub(crate) fn plan(kind: Kind, shape: &ShapeArgs, times: Times) -> Result<Scenar
     };
     let scenario = scenario.named(kind);
     Ok(scenario.with_size(kind.size()).with_rate(Some(kind.rate())))
+}
+
+/// `pubs` publishers of messages that nobody wants.
+fn nobody(pubs: usize, topics: usize, times: Times) -> Result<Scenario> {
+    let scenario = Scenario::new(pubs, 0, topics, &[], times)?;
+    Ok(Scenario { to_nobody: true, name: format!("{pubs} to nobody"), ..scenario })
 }
 
 /// All subscribers in one group of the protocol: each message to one of them.
