@@ -1,12 +1,12 @@
 //! One pattern of one session.
 
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 use glob_tree::Pattern;
 
-use super::SubscriptionOptions;
+use super::{SubscriptionOptions, Targets};
 use crate::outbox::{Outbox, Policy};
 use crate::rate::MaxRate;
 
@@ -140,6 +140,8 @@ impl NatsDelivery {
 pub(crate) struct Subscriber {
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) subscription: Arc<Subscription>,
+    /// The targets of the topics that nobody else subscribed to, once there was one.
+    alone: OnceLock<Arc<Targets>>,
 }
 
 /// A native session has one subscription to a pattern, a NATS session one to a pattern and a sid: so much tells subscribers apart under one
@@ -160,6 +162,15 @@ impl Hash for Subscriber {
 }
 
 impl Subscriber {
+    pub(super) fn new(outbox: Arc<Outbox>, subscription: Arc<Subscription>) -> Self {
+        Subscriber { outbox, subscription, alone: OnceLock::new() }
+    }
+
+    /// The targets of a topic that only this one subscribed to: the same for all those topics.
+    pub(super) fn alone(&self) -> &Arc<Targets> {
+        self.alone.get_or_init(|| Arc::new(Targets::new(&[self])))
+    }
+
     /// It is no longer in the table.
     pub(super) fn closed(&self) {
         if let Some(delivery) = &self.subscription.nats {

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
 
 use glob_tree::{GlobTree, Pattern, Scratch};
+use smallvec::SmallVec;
 
 use super::{Subscriber, Subscription, Targets};
 use crate::outbox::Outbox;
@@ -74,7 +75,7 @@ impl RoutingTable {
     /// Puts a subscription into effect, in place of the session's earlier one to the same pattern.
     pub(crate) fn insert(&mut self, outbox: Arc<Outbox>, subscription: Arc<Subscription>) {
         let pattern = subscription.pattern.clone();
-        let subscriber = Subscriber { outbox, subscription };
+        let subscriber = Subscriber::new(outbox, subscription);
         if let Some(earlier) = self.tree.remove(&pattern, &subscriber) {
             earlier.closed();
         }
@@ -84,7 +85,7 @@ impl RoutingTable {
 
     /// Ends a subscription. False if it had ended before.
     pub(crate) fn remove(&mut self, outbox: &Arc<Outbox>, subscription: &Arc<Subscription>) -> bool {
-        let subscriber = Subscriber { outbox: Arc::clone(outbox), subscription: Arc::clone(subscription) };
+        let subscriber = Subscriber::new(Arc::clone(outbox), Arc::clone(subscription));
         let Some(removed) = self.tree.remove(&subscription.pattern, &subscriber) else { return false };
         if !Arc::ptr_eq(&removed.subscription, subscription) {
             // Another one has come in its place.
@@ -115,13 +116,16 @@ impl RoutingTable {
     ) -> (Arc<Targets>, u64) {
         // What is no subject of NATS, because it holds the separator of its lines, does not go to its clients.
         let is_subject = !topic.contains(' ');
-        let mut matched: Vec<&Subscriber> = Vec::new();
+        let mut matched: SmallVec<[&Subscriber; 4]> = SmallVec::new();
         let steps = self.tree.matches(topic, scratch, |subscriber| {
             let is_heard = except != Some(subscriber.outbox.session());
             if is_heard && (is_subject || subscriber.subscription.nats.is_none()) {
                 matched.push(subscriber);
             }
         });
+        if let [only] = *matched {
+            return (Arc::clone(only.alone()), steps);
+        }
         matched.sort_by_key(|subscriber| subscriber.outbox.session());
         let key: TargetsKey = matched
             .iter()

@@ -86,7 +86,7 @@ impl<'s> Sorted<'s> {
     fn add(&mut self, of_session: &[&'s Subscriber]) {
         let mut native: Option<(Target, bool)> = None;
         for &subscriber in of_session {
-            let Subscriber { outbox, subscription } = subscriber;
+            let Subscriber { outbox, subscription, .. } = subscriber;
             if let Some(group) = subscription.group() {
                 let place = *self.names.entry(group).or_insert(self.groups.len());
                 match self.groups.get_mut(place) {
