@@ -1,7 +1,6 @@
 //! What all sessions share: the routing table, the topics, the list of sessions.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
@@ -11,7 +10,8 @@ use crate::Limits;
 use crate::clock::CoarseClock;
 use crate::message::Now;
 use crate::outbox::{Outbox, SlowNews};
-use crate::publisher::{Batch, Message, Publisher};
+use crate::pending::Pending;
+use crate::publisher::{Batch, Message, Publisher, flush_all};
 use crate::reason::CloseReason;
 use crate::routing::{RoutingTable, Subscription, Target};
 use crate::stats::{SessionInfo, Totals};
@@ -34,17 +34,10 @@ pub struct Broker {
     ending: OnceLock<CloseReason>,
     /// The figures of sessions that ended.
     ended: Mutex<Totals>,
-    pending_hook: OnceLock<Hook>,
-}
-
-/// See [`Broker::on_pending`].
-#[expect(dead_code, reason = "the limiters come next")]
-struct Hook(Box<dyn Fn() + Send + Sync>);
-
-impl fmt::Debug for Hook {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Hook")
-    }
+    /// Outboxes in which messages wait for their time.
+    pending: Pending,
+    /// News of sessions that ended, for the next who asks.
+    slow_news: Mutex<Vec<(Arc<SessionInfo>, SlowNews)>>,
 }
 
 impl Broker {
@@ -65,7 +58,8 @@ impl Broker {
             sessions_begun: AtomicU64::new(0),
             ending: OnceLock::new(),
             ended: Mutex::default(),
-            pending_hook: OnceLock::new(),
+            pending: Pending::default(),
+            slow_news: Mutex::default(),
         }
     }
 
@@ -89,15 +83,24 @@ impl Broker {
 
     pub(crate) fn add_session(&self, info: Arc<SessionInfo>) {
         let outbox = Arc::clone(&info.outbox);
+        outbox.attach(&self.clock, self.limits.block_ms);
         lock(&self.sessions).insert(info.id, info);
         if let Some(reason) = self.ending.get() {
             outbox.end(reason.clone());
         }
     }
 
-    pub(crate) fn remove_session(&self, info: &SessionInfo) {
+    pub(crate) fn remove_session(&self, info: &Arc<SessionInfo>) {
         lock(&self.ended).add(&info.totals());
         lock(&self.sessions).remove(&info.id);
+        let news = info.outbox.take_slow_news();
+        if !news.is_empty() {
+            let mut kept = lock(&self.slow_news);
+            kept.extend(news.into_iter().map(|news| (Arc::clone(info), news)));
+            // Nobody asks for them: the oldest go.
+            let too_many = kept.len().saturating_sub(SLOW_NEWS_MAX);
+            kept.drain(..too_many);
+        }
     }
 
     /// Puts subscriptions into effect or ends them, and raises the stamps of the topics that they name.
@@ -125,6 +128,7 @@ impl Broker {
     /// Asks silent sessions for a sign of life, and ends those that gave none: see [`Limits::idle_timeout_ms`] and
     /// [`NatsOptions`](crate::NatsOptions). Ends those that have not said in time who they are. Call it about once a second.
     pub fn check_silence(&self, now: Now) {
+        self.clock.set(now);
         let idle_ms = self.limits.idle_timeout_ms;
         self.sessions().iter().for_each(|session| session.check_silence(now, idle_ms));
     }
@@ -133,14 +137,23 @@ impl Broker {
     /// Units: monotonic milliseconds.
     pub fn release(&self, now: Now) -> Option<u64> {
         self.clock.set(now);
-        None
+        let mut due = self.pending.pop_due(now.monotonic_ms);
+        // A join must not find out between two of its steps that a newer message has gone: see `Join`.
+        let table = read(&self.table);
+        for outbox in &due {
+            if let Some(due_ms) = outbox.release(now) {
+                self.pending.push(due_ms, outbox);
+            }
+        }
+        drop(table);
+        flush_all(&mut due);
+        self.pending.next_ms()
     }
 
     /// Has `hook` called whenever a message comes to wait that is due before all others, so that whoever calls [`Broker::release`] looks anew.
     /// Called without a lock held. The first one stands.
     pub fn on_pending(&self, hook: Box<dyn Fn() + Send + Sync>) {
-        // The first one stands.
-        let _ = self.pending_hook.set(Hook(hook));
+        self.pending.set_hook(hook);
     }
 
     /// The sessions that became slow or recovered since the last call, those that have ended among them.
@@ -149,7 +162,17 @@ impl Broker {
             let news = session.outbox.take_slow_news();
             news.into_iter().map(move |news| (Arc::clone(&session), news))
         };
-        self.sessions().into_iter().flat_map(of_session).collect()
+        let mut news = std::mem::take(&mut *lock(&self.slow_news));
+        news.extend(self.sessions().into_iter().flat_map(of_session));
+        news
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<CoarseClock> {
+        &self.clock
+    }
+
+    pub(crate) fn pending(&self) -> &Pending {
+        &self.pending
     }
 
     /// Tells the clients of the NATS protocol that the server is about to close, so that they look for another one.
@@ -269,17 +292,25 @@ impl Broker {
     ) {
         let mut subscriptions = subscriptions.peekable();
         while subscriptions.peek().is_some() {
+            let mut limited = Vec::new();
             self.change_table(|table| {
                 for subscription in subscriptions.by_ref().take(CHANGES_AT_ONCE) {
                     // A session and a publisher may both come to end one.
                     if table.remove(outbox, &subscription) {
                         self.raise(&subscription);
+                        limited.extend(subscription.max_rate.is_some().then_some(subscription));
                     }
                 }
             });
+            for ended in &limited {
+                outbox.release_early(Some(ended));
+            }
         }
     }
 }
 
 /// Subscriptions removed in one go: some hundred microseconds.
 const CHANGES_AT_ONCE: usize = 256;
+
+/// News of sessions that ended, which are kept until somebody asks.
+const SLOW_NEWS_MAX: usize = 1_000;

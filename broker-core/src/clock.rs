@@ -22,7 +22,6 @@ impl CoarseClock {
         }
     }
 
-    #[expect(dead_code, reason = "the limiters come next")]
     pub(crate) fn now(&self) -> Now {
         Now { unix_ms: self.unix_ms.load(Relaxed), monotonic_ms: self.monotonic_ms.load(Relaxed) }
     }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::broker::Broker;
-use crate::outbox::{Frames, Outbox};
+use crate::outbox::{Frames, Outbox, Parcel};
 use crate::routing::Subscription;
 use crate::topic::SYSTEM_MARK;
 use crate::topics::Topic;
@@ -83,7 +83,7 @@ impl Join {
             self.done += 1;
         }
         if messages > 0 {
-            outbox.push(Frames::Owned(frames), &self.subscription, messages, NO_BATCH);
+            outbox.push(Frames::Owned(frames), &Parcel::retained(&self.subscription, messages), NO_BATCH);
         }
     }
 }

@@ -13,6 +13,7 @@ mod limits;
 mod message;
 mod nats_session;
 pub mod outbox;
+mod pending;
 mod publisher;
 mod rate;
 pub mod reason;

@@ -93,7 +93,7 @@ impl NatsSession {
         broker.add_session(Arc::clone(&info));
         NatsSession {
             decoder: Decoder::new(limits),
-            publisher: Publisher::new(outbox.session()),
+            publisher: Publisher::of(&outbox),
             broker,
             outbox,
             info,
@@ -152,6 +152,7 @@ impl NatsSession {
     /// `Read` and what it waited for has come.
     pub fn handle(&mut self, now: Now, input: &[u8]) -> Progress {
         let mut at = 0;
+        self.broker.clock().set(now);
         let next = self.handle_all(now, input, &mut at);
         self.push_answers();
         self.publisher.flush(&self.broker);
@@ -159,17 +160,23 @@ impl NatsSession {
             self.outbox.link().flush_now(&self.outbox);
         }
         self.info.bytes_in.fetch_add(at as u64, Relaxed);
-        self.info.held.store(next == Next::Room, Relaxed);
+        let next = match self.publisher.held_until(now) {
+            Some(until_monotonic_ms) if next != Next::End => Next::Held { until_monotonic_ms },
+            _ => next,
+        };
+        self.info.held.store(matches!(next, Next::Room | Next::Held { .. }), Relaxed);
         Progress { consumed: at, next }
     }
 
     /// Ends the session: its subscriptions go, its figures are added to the broker's. The outbox is the owner's to drain or abandon.
     pub fn end(&mut self) {
+        self.outbox.release_early(None);
         self.broker.end_subscriptions(
             &self.outbox,
             self.subscriptions.drain().map(|(_, subscription)| subscription),
         );
         self.join = None;
+        self.publisher.end();
     }
 
     fn handle_all(&mut self, now: Now, input: &[u8], at: &mut usize) -> Next {
@@ -179,6 +186,9 @@ impl NatsSession {
             }
             if self.auth.credentials().is_some() {
                 return Next::Auth;
+            }
+            if let Some(until_monotonic_ms) = self.publisher.held_until(now) {
+                return Next::Held { until_monotonic_ms };
             }
             if let Some(join) = &mut self.join {
                 match join.advance(&self.broker, &self.outbox) {

@@ -5,24 +5,35 @@
 //! without it. Invariants: what waits never exceeds the bound by messages; a frame that has begun to be written is written to its end;
 //! answers and events are never dropped; every message that is dropped is counted, and told before the next one.
 
+mod admit;
 mod chunk;
+mod flight;
+mod frame;
 mod lag;
+mod limiter;
+mod line;
+mod losses;
+mod newest;
 mod policy;
 mod queue;
 mod slow;
+mod waiting;
 
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::mem;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
-use self::chunk::Written;
+use self::flight::Written;
 pub use self::policy::Policy;
 use self::queue::Queue;
 pub use self::slow::SlowNews;
 
-pub(crate) use self::chunk::Frames;
+pub(crate) use self::admit::{Origin, Parcel};
+pub(crate) use self::chunk::{Frames, NEVER};
+use crate::clock::CoarseClock;
+use crate::message::Now;
 use crate::reason::CloseReason;
 use crate::routing::Subscription;
 use crate::sync::lock;
@@ -77,7 +88,7 @@ pub struct OutboxStats {
     pub messages_out: u64,
     /// Bytes written out, answers and events included.
     pub bytes_out: u64,
-    /// Messages missed: dropped at the bound.
+    /// Messages missed: dropped by a policy, or not worth sending any more when their turn came.
     pub lagged: u64,
     /// Messages that were still waiting when the session ended.
     pub lost: u64,
@@ -85,6 +96,8 @@ pub struct OutboxStats {
     pub thinned: u64,
     /// Bytes that wait now.
     pub waiting_bytes: usize,
+    /// Bytes whose publishers are held back for them.
+    pub held_bytes: usize,
 }
 
 /// What waits for one session.
@@ -92,9 +105,20 @@ pub struct Outbox {
     session: u64,
     bytes_max: usize,
     link: Arc<dyn Link>,
-    /// [`Queue::is_behind`], for those who choose between outboxes.
-    behind: AtomicBool,
+    /// [`Queue::readiness`], for those who choose between outboxes.
+    readiness: AtomicU8,
     queue: Mutex<Queue>,
+}
+
+/// What a push did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Pushed {
+    /// The batch is to flush this outbox, and has not been told so before.
+    pub(crate) flush: bool,
+    /// The publisher is held back: see [`Outbox::holds`].
+    pub(crate) held: bool,
+    /// Something waits for its time: see [`Outbox::take_due`].
+    pub(crate) due: bool,
 }
 
 /// Which frames wait in an outbox, and so what it says when it ends.
@@ -105,6 +129,17 @@ pub(crate) enum Speech {
     Native,
     /// Those of NATS: `-ERR`, where nats-server has one.
     Nats,
+}
+
+/// How soon an outbox can take a message: what those who choose between outboxes know of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Readiness {
+    /// At once, as far as is known.
+    Ready = 0,
+    /// When the socket takes more, if ever.
+    Behind = 1,
+    /// Not before its publishers have been held back.
+    Holding = 2,
 }
 
 impl Outbox {
@@ -119,14 +154,25 @@ impl Outbox {
     }
 
     fn speaking(speech: Speech, session: u64, bytes_max: usize, link: Arc<dyn Link>) -> Self {
-        let queue = Mutex::new(Queue::speaking(speech));
-        Outbox { session, bytes_max, link, behind: AtomicBool::new(false), queue }
+        let queue = Mutex::new(Queue::new(speech, bytes_max));
+        let readiness = AtomicU8::new(Readiness::Ready as u8);
+        Outbox { session, bytes_max, link, readiness, queue }
+    }
+
+    /// From now on it goes by the clock of a broker.
+    pub(crate) fn attach(&self, clock: &Arc<CoarseClock>, block_ms: u64) {
+        lock(&self.queue).attach(clock, block_ms);
     }
 
     /// Whether the socket took no more when it was last written to, or never will.
     #[inline]
     pub(crate) fn is_behind(&self) -> bool {
-        self.behind.load(Relaxed)
+        self.readiness.load(Relaxed) != Readiness::Ready as u8
+    }
+
+    /// Whether publishers are held back for it.
+    pub(crate) fn is_holding(&self) -> bool {
+        self.readiness.load(Relaxed) == Readiness::Holding as u8
     }
 
     /// The session's number.
@@ -141,44 +187,67 @@ impl Outbox {
 
     /// From now on the session is told what it misses.
     pub(crate) fn tell(&self) {
-        lock(&self.queue).tells = true;
+        lock(&self.queue).losses.tells = true;
     }
 
-    /// Appends messages of a subscription. True if `batch` is to flush this outbox, and has not been told so before.
-    pub(crate) fn push(
-        &self,
-        frames: Frames<'_>,
-        subscription: &Arc<Subscription>,
-        messages: u64,
-        batch: u64,
-    ) -> bool {
+    /// Appends messages of a subscription.
+    pub(crate) fn push(&self, frames: Frames<'_>, parcel: &Parcel<'_>, batch: u64) -> Pushed {
         let mut queue = lock(&self.queue);
         if queue.ending.is_some() {
-            queue.stats.lost += messages;
-            return false;
+            queue.stats.lost += parcel.messages;
+            return Pushed::default();
         }
-        if queue.waiting_bytes + frames.len() > self.bytes_max
-            && !queue.make_room(frames.len(), self.bytes_max, subscription, messages)
-        {
-            return queue.touch(batch);
+        let held = queue.push(frames, parcel);
+        let due = queue.limiter.as_ref().is_some_and(|limiter| limiter.has_news());
+        if held {
+            self.note_readiness(&queue);
         }
-        queue.tell_lag();
-        queue.append(frames, Some((subscription, messages)));
-        queue.touch(batch)
+        Pushed { flush: queue.touch(batch), held, due }
+    }
+
+    /// Until when a publisher is held back here, in monotonic milliseconds: it has something in line, and goes on when its link is told of room, or
+    /// then at the latest. `None` if it is not.
+    pub(crate) fn holds(&self, session: u64, now: Now) -> Option<u64> {
+        self.under_lock(|queue| queue.holds(session, now.monotonic_ms))
+    }
+
+    /// A publisher ends. What it has in line is missed.
+    pub(crate) fn leave_line(&self, session: u64) {
+        self.under_lock(|queue| queue.leave_line(session));
+    }
+
+    /// When somebody has to call [`Outbox::release`], in monotonic milliseconds, if that is sooner than was told before.
+    pub(crate) fn take_due(&self) -> Option<u64> {
+        let mut queue = lock(&self.queue);
+        queue.limiter.as_mut().and_then(|limiter| limiter.take_news()).map(|due_us| due_us.div_ceil(1000))
+    }
+
+    /// Sends what waited for its time and is due. Returns when to come again, if at all. Does not flush.
+    pub(crate) fn release(&self, now: Now) -> Option<u64> {
+        let mut queue = lock(&self.queue);
+        queue.release(now.monotonic_ms.saturating_mul(1000));
+        queue.tune();
+        let due_us = queue.limiter.as_mut().and_then(|limiter| limiter.take_news());
+        due_us.map(|due_us| due_us.div_ceil(1000))
+    }
+
+    /// Sends what waits for its time of a subscription that ends, or of all of them. Does not flush.
+    pub(crate) fn release_early(&self, ended: Option<&Arc<Subscription>>) {
+        self.under_lock(|queue| queue.release_early(ended));
     }
 
     /// Appends an answer or an event, which no policy drops: [`Outbox::is_congested`] tells when to stop asking for more of them.
     pub(crate) fn push_control(&self, frame: &[u8]) {
         let mut queue = lock(&self.queue);
         if queue.ending.is_none() {
-            queue.append(Frames::Copied(frame), None);
+            queue.append_control(frame);
         }
     }
 
     /// Whether so many answers wait that the session must not be served before it has read some.
     pub(crate) fn is_congested(&self) -> bool {
         let mut queue = lock(&self.queue);
-        if queue.control_bytes < ROOM_BYTES {
+        if queue.waiting.control_bytes() < ROOM_BYTES {
             return false;
         }
         queue.wants_room = Some(0);
@@ -196,15 +265,14 @@ impl Outbox {
 
     /// Whether so many bytes can be pushed beside what waits.
     pub(crate) fn fits(&self, bytes: usize) -> bool {
-        lock(&self.queue).waiting_bytes + bytes <= ROOM_BYTES.min(self.bytes_max)
+        let queue = lock(&self.queue);
+        queue.line.is_empty() && queue.waiting.bytes() + bytes <= ROOM_BYTES.min(self.bytes_max)
     }
 
     /// Accepts nothing more. What waits is still written, and `goodbye` behind it; then [`Flushed::Drained`] tells so. The first reason
     /// stands. Does not flush.
     pub fn end(&self, reason: CloseReason) {
-        let mut queue = lock(&self.queue);
-        queue.end(reason);
-        self.note_behind(&queue);
+        self.under_lock(|queue| queue.end(reason));
     }
 
     /// Why the session ends, once it does.
@@ -214,26 +282,31 @@ impl Outbox {
 
     /// Drops everything, because nobody will write it. Returns the messages that are lost by it; they are counted.
     pub fn abandon(&self) -> u64 {
-        let mut queue = lock(&self.queue);
-        queue.end(CloseReason::Disconnected);
-        self.note_behind(&queue);
-        queue.fail()
+        self.under_lock(|queue| {
+            queue.end(CloseReason::Disconnected);
+            queue.fail()
+        })
     }
 
     /// The figures as they stand.
     pub fn stats(&self) -> OutboxStats {
         let queue = lock(&self.queue);
-        OutboxStats { waiting_bytes: queue.waiting_bytes, ..queue.stats }
+        OutboxStats {
+            lagged: queue.losses.lagged,
+            waiting_bytes: queue.waiting.bytes(),
+            held_bytes: queue.line.bytes(),
+            ..queue.stats
+        }
     }
 
     /// Since when the session has been slow, if it is.
     pub fn slow(&self) -> Option<SlowNews> {
-        None
+        lock(&self.queue).losses.slowness.now()
     }
 
     /// What happened since the last call: the session became slow, or recovered. None is lost: what does not fit is put together.
     pub fn take_slow_news(&self) -> Vec<SlowNews> {
-        Vec::new()
+        lock(&self.queue).losses.slowness.take_news()
     }
 
     /// Writes what waits with `write`, which is called without a lock, until nothing waits, the socket takes no more
@@ -283,18 +356,25 @@ impl Outbox {
         flushed
     }
 
+    /// Changes the state, and then tells the publishers that may go on by it.
     fn under_lock<T>(&self, change: impl FnOnce(&mut Queue) -> T) -> T {
         let mut queue = lock(&self.queue);
         let outcome = change(&mut queue);
-        self.note_behind(&queue);
+        queue.tune();
+        self.note_readiness(&queue);
+        let released = mem::take(&mut queue.released);
+        drop(queue);
+        for home in released {
+            home.link.room();
+        }
         outcome
     }
 
-    fn note_behind(&self, queue: &Queue) {
+    fn note_readiness(&self, queue: &Queue) {
         // Written only when it changes: those who choose read it for each message.
-        let behind = queue.is_behind();
-        if self.behind.load(Relaxed) != behind {
-            self.behind.store(behind, Relaxed);
+        let readiness = queue.readiness() as u8;
+        if self.readiness.load(Relaxed) != readiness {
+            self.readiness.store(readiness, Relaxed);
         }
     }
 }

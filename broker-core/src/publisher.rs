@@ -44,9 +44,9 @@ const STEPS_PER_WORK: usize = 16;
 pub struct Publisher {
     cache: RouteCache,
     run: Run,
-    touched: Vec<Arc<Outbox>>,
-    /// Subscriptions that have had their last message.
-    ended: Vec<Target>,
+    effects: Effects,
+    /// The outbox of its session; none for the server itself, which is never held back.
+    home: Option<Arc<Outbox>>,
     scratch: Scratch,
     /// The session whose subscriptions do not get what it publishes here: its own, if it does not want to hear itself.
     except: Option<u64>,
@@ -58,6 +58,19 @@ pub struct Publisher {
     bytes: usize,
     /// Hand-overs of this batch.
     work: usize,
+}
+
+/// What a batch leaves to do when it ends.
+#[derive(Debug, Default)]
+struct Effects {
+    /// To be flushed.
+    touched: Vec<Arc<Outbox>>,
+    /// Subscriptions that have had their last message.
+    ended: Vec<Target>,
+    /// They hold the publisher back.
+    held: Vec<Arc<Outbox>>,
+    /// In them something waits for its time.
+    due: Vec<Arc<Outbox>>,
 }
 
 /// What all messages of a batch share: the input that they borrow from, the time, and the broker with its table held for reading.
@@ -79,9 +92,32 @@ pub(crate) enum Refused {
 }
 
 impl Publisher {
-    /// For the session of this number.
+    /// For the session of this number. It is never held back: see [`Policy::Block`](crate::Policy::Block).
     pub fn new(session: u64) -> Self {
         Publisher { batch: (session << 32) + 1, ..Publisher::default() }
+    }
+
+    /// For the session of this outbox.
+    pub(crate) fn of(home: &Arc<Outbox>) -> Self {
+        Publisher { home: Some(Arc::clone(home)), ..Publisher::new(home.session()) }
+    }
+
+    /// Until when it is held back by the outboxes that it published to, in monotonic milliseconds; `None` if it is not. No lock may be held.
+    pub(crate) fn held_until(&mut self, now: Now) -> Option<u64> {
+        let session = self.batch >> 32;
+        let mut until_ms = None;
+        self.effects.held.retain(|outbox| {
+            let holds = outbox.holds(session, now);
+            until_ms = until_ms.into_iter().chain(holds).min();
+            holds.is_some()
+        });
+        until_ms
+    }
+
+    /// Its session ends: what it published and is held back is missed.
+    pub(crate) fn end(&mut self) {
+        let session = self.batch >> 32;
+        self.effects.held.drain(..).for_each(|outbox| outbox.leave_line(session));
     }
 
     /// Whether the session gets what it publishes itself, where it subscribed to it.
@@ -139,8 +175,8 @@ impl Publisher {
         entry.pending.last_bytes = message.content_bytes();
         let receivers = entry.targets.len();
         let bytes = message.frame_bytes();
-        if receivers > 0 && bytes >= SHARED_BYTES_MIN {
-            self.publish_large(slot, batch, message);
+        if receivers > 0 && (bytes >= SHARED_BYTES_MIN || message.ttl_ms().is_some()) {
+            self.publish_alone(slot, batch, message);
             return receivers;
         }
         if entry.retains && message.retain() {
@@ -161,16 +197,17 @@ impl Publisher {
 
     /// The rest of [`Publisher::publish_in`] for a message that is not gathered with others.
     #[inline(never)]
-    fn publish_large<'a, M: Source<'a>>(&mut self, slot: usize, batch: Batch<'a>, message: &M) {
+    fn publish_alone<'a, M: Source<'a>>(&mut self, slot: usize, batch: Batch<'a>, message: &M) {
         let Some(entry) = self.cache.get_mut(slot) else { return };
-        let shared = message.shared(&entry.targets);
+        let is_large = message.frame_bytes() >= SHARED_BYTES_MIN;
+        let shared = if is_large { message.shared(&entry.targets) } else { None };
         if entry.retains && message.retain() {
             entry.pending.kept = message.kept(batch.input, shared.as_ref());
         }
         let targets = Arc::clone(&entry.targets);
         self.commit_run();
         self.run.start(targets, message.frame_bytes(), batch, self.batch);
-        self.run.push_alone(message, slot, shared, batch.now.unix_ms);
+        self.run.push_alone(message, slot, shared, batch.now);
         self.commit_run();
         self.bytes += message.frame_bytes();
         self.cache.touch(slot);
@@ -178,13 +215,15 @@ impl Publisher {
 
     /// Hands the run to its outboxes.
     pub(crate) fn commit_run(&mut self) {
-        self.work += self.run.commit(self.batch, &mut self.touched, &mut self.ended);
+        self.work += self.run.commit(self.batch, self.home.as_ref(), &mut self.effects);
     }
 
     /// Whether the batch has done so much that it should end here: others wait for the table, or an outbox could come to its bound for
-    /// no other reason than that it has not been flushed.
+    /// no other reason than that it has not been flushed; or the publisher is held back.
     pub(crate) fn is_spent(&self, batch: Batch<'_>) -> bool {
-        self.work >= WORK_MAX || self.bytes >= batch.broker.limits().outbox_bytes_max / 2
+        self.work >= WORK_MAX
+            || self.bytes >= batch.broker.limits().outbox_bytes_max / 2
+            || !self.effects.held.is_empty()
     }
 
     /// Ends the part of a batch that the table was held for: hands over what is gathered, and takes in what is retained.
@@ -200,18 +239,19 @@ impl Publisher {
 
     /// Ends the batch: ends the subscriptions that have had their last message, and flushes each outbox that was touched. No lock may be held.
     pub(crate) fn flush(&mut self, broker: &Broker) {
-        if !self.ended.is_empty() {
-            broker.end_targets(std::mem::take(&mut self.ended));
+        let Effects { touched, ended, due, .. } = &mut self.effects;
+        if !ended.is_empty() {
+            broker.end_targets(std::mem::take(ended));
         }
         self.batch += 1;
         self.work = 0;
         self.bytes = 0;
-        let inline = self.touched.len() <= FLUSHED_INLINE_MAX;
-        for outbox in self.touched.drain(..) {
-            if inline { outbox.link().flush_now(&outbox) } else { outbox.link().wake() }
+        flush_all(touched);
+        if touched.capacity() > 1024 {
+            *touched = Vec::new();
         }
-        if self.touched.capacity() > 1024 {
-            self.touched = Vec::new();
+        for outbox in std::mem::take(due) {
+            broker.pending().note(&outbox);
         }
     }
 
@@ -242,6 +282,14 @@ impl Publisher {
         let mut headers = Vec::new();
         let retained = pending.kept.retained(batch.input, &mut headers);
         batch.broker.topics().publish(&entry.topic, &pending.news(batch, retained));
+    }
+}
+
+/// Has what was pushed written, by this thread where that is little work.
+pub(crate) fn flush_all(outboxes: &mut Vec<Arc<Outbox>>) {
+    let inline = outboxes.len() <= FLUSHED_INLINE_MAX;
+    for outbox in outboxes.drain(..) {
+        if inline { outbox.link().flush_now(&outbox) } else { outbox.link().wake() }
     }
 }
 

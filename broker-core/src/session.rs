@@ -114,7 +114,7 @@ impl Session {
         broker.add_session(Arc::clone(&info));
         Session {
             decoder: Decoder::new(broker.limits().wire),
-            publisher: Publisher::new(outbox.session()),
+            publisher: Publisher::of(&outbox),
             broker,
             outbox,
             info,
@@ -166,23 +166,30 @@ impl Session {
     /// `Read` and what it waited for has come.
     pub fn handle(&mut self, now: Now, input: &[u8]) -> Progress {
         let mut at = 0;
+        self.broker.clock().set(now);
         let next = self.handle_frames(now, input, &mut at);
         self.publisher.flush(&self.broker);
         if std::mem::take(&mut self.said) || next == Next::End {
             self.outbox.link().flush_now(&self.outbox);
         }
         self.info.bytes_in.fetch_add(at as u64, Relaxed);
-        self.info.held.store(next == Next::Room, Relaxed);
+        let next = match self.publisher.held_until(now) {
+            Some(until_monotonic_ms) if next != Next::End => Next::Held { until_monotonic_ms },
+            _ => next,
+        };
+        self.info.held.store(matches!(next, Next::Room | Next::Held { .. }), Relaxed);
         Progress { consumed: at, next }
     }
 
     /// Ends the session: its subscriptions go, its figures are added to the broker's. The outbox is the owner's to drain or abandon.
     pub fn end(&mut self) {
+        self.outbox.release_early(None);
         self.broker.end_subscriptions(
             &self.outbox,
             self.subscriptions.drain().map(|(_, subscription)| subscription),
         );
         self.join = None;
+        self.publisher.end();
     }
 
     fn handle_frames(&mut self, now: Now, input: &[u8], at: &mut usize) -> Next {
@@ -192,6 +199,9 @@ impl Session {
             }
             if self.hello.is_some() {
                 return Next::Auth;
+            }
+            if let Some(until_monotonic_ms) = self.publisher.held_until(now) {
+                return Next::Held { until_monotonic_ms };
             }
             if let Some(join) = &mut self.join {
                 match join.advance(&self.broker, &self.outbox) {

@@ -5,6 +5,8 @@
 #![allow(clippy::print_stdout, reason = "what a test that fails has to say")]
 #![allow(unreachable_pub, reason = "the modules are shared by several test binaries")]
 
+#[path = "model/account.rs"]
+mod account;
 #[path = "model/bounds.rs"]
 mod bounds;
 #[path = "model/client.rs"]
@@ -13,6 +15,8 @@ mod client;
 mod joins;
 #[path = "model/numbered.rs"]
 mod numbered;
+#[path = "model/policies.rs"]
+mod policies;
 #[path = "model/socket.rs"]
 mod socket;
 #[path = "model/threads.rs"]
@@ -20,7 +24,9 @@ mod threads;
 #[path = "model/world.rs"]
 mod world;
 
-use world::{Checks, World};
+use account::Checks;
+use broker_core::Policy;
+use world::World;
 
 /// Operations of one seed.
 const STEPS: usize = 2_000;
@@ -56,25 +62,67 @@ impl Drop for Named {
     }
 }
 
-#[test]
-fn every_message_is_received_missed_or_lost() {
+/// Runs worlds of these policies, and returns how often each check was made.
+fn run(many: u64, policies: &'static [Policy], limits_rates: bool) -> Checks {
     let mut sum = Checks::default();
-    for seed in seeds(150) {
+    for seed in seeds(many) {
         let _named = Named(seed);
-        let mut world = World::new(seed);
+        let mut world = World::new(seed, policies, limits_rates);
         for _ in 0..STEPS {
             world.step();
         }
         world.settle();
-        let Checks { received, missed, told, lost, bounded, ended } = world.checks;
-        sum.received += received;
-        sum.missed += missed;
-        sum.told += told;
-        sum.lost += lost;
-        sum.bounded += bounded;
-        sum.ended += ended;
+        sum.add(world.checks);
     }
-    let Checks { received, missed, told, lost, bounded, ended } = sum;
-    println!("{sum:?}");
-    assert_proved(&[received, missed, told, lost, bounded, ended]);
+    println!("{policies:?}: {sum:?}");
+    let Checks { received, lost, bounded, ended, .. } = sum;
+    assert_proved(&[received, lost, bounded, ended]);
+    sum
+}
+
+#[test]
+fn skip_keeps_its_promises() {
+    let Checks { missed, told, .. } = run(100, &[Policy::Skip], false);
+    assert_proved(&[missed, told]);
+}
+
+#[test]
+fn disconnect_keeps_its_promises() {
+    assert_proved(&[run(30, &[Policy::Disconnect], false).missed]);
+}
+
+#[test]
+fn drop_oldest_keeps_its_promises() {
+    let Checks { missed, told, .. } = run(60, &[Policy::DropOldest], false);
+    assert_proved(&[missed, told]);
+}
+
+#[test]
+fn drop_newest_keeps_its_promises() {
+    let Checks { missed, told, .. } = run(60, &[Policy::DropNewest], false);
+    assert_proved(&[missed, told]);
+}
+
+#[test]
+fn block_keeps_its_promises() {
+    let Checks { missed, told, held, .. } = run(100, &[Policy::Block], false);
+    assert_proved(&[missed, told, held]);
+}
+
+#[test]
+fn conflate_keeps_its_promises() {
+    let Checks { missed, told, .. } = run(100, &[Policy::Conflate], false);
+    assert_proved(&[missed, told]);
+}
+
+#[test]
+fn all_policies_on_one_session_keep_their_promises() {
+    let Checks { missed, told, held, .. } = run(150, &Policy::ALL, false);
+    assert_proved(&[missed, told, held]);
+}
+
+#[test]
+fn rates_keep_the_promises_of_every_policy() {
+    let Checks { missed, told, held, thinned, .. } = run(150, &Policy::ALL, true);
+    assert_proved(&[missed, told, held, thinned]);
 }

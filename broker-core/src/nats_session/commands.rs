@@ -8,7 +8,7 @@ use glob_tree::{Dialect, Pattern, Scratch};
 use super::NatsSession;
 use crate::auth::{Auth, Credentials};
 use crate::join::Join;
-use crate::outbox::Frames;
+use crate::outbox::{Frames, Parcel};
 use crate::routing::{Subscription, SubscriptionOptions};
 use crate::stats::ClientInfo;
 use crate::sync::read;
@@ -156,7 +156,7 @@ impl NatsSession {
         let mut frame = Vec::new();
         let headers = Some(encode::NO_RESPONDERS);
         encode::message(&mut frame, reply, delivery.sid.as_bytes(), None, headers, b"");
-        self.outbox.push(Frames::Owned(frame), &own.subscription, 1, NO_BATCH);
+        self.outbox.push(Frames::Owned(frame), &Parcel::retained(&own.subscription, 1), NO_BATCH);
         self.said = true;
     }
 

@@ -1,29 +1,26 @@
-//! Pieces of an outbox: whole frames in one buffer, with the count of messages in them, and the pieces that are being written.
+//! Pieces of an outbox: whole frames in one buffer, what they are, and the count of messages in them.
 
-use std::collections::VecDeque;
-use std::io::IoSlice;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::Speech;
+use super::{Policy, Speech, frame};
 use crate::routing::Subscription;
-use crate::wire::native::value_end;
-use crate::wire::nats::message_end;
 
 /// Copied frames are gathered in a buffer up to this size. A guess: at some ten KiB the cost
 /// of a system call is small beside that of the copy.
 pub(super) const GATHER_BYTES: usize = 16 << 10;
 
-/// What one write may take. Bounds the bytes that a session holds beyond its outbox's limit.
-const FLIGHT_BYTES: usize = 256 << 10;
-
 /// Subscriptions that a chunk counts for: they are looked up one by one.
 const TALLIED_MAX: usize = 16;
 
-/// Slices in one write; far below the system's limit of 1,024.
-pub(super) const FLIGHT_CHUNKS: usize = 64;
+/// What a message that is found by its topic takes beside its bytes: a chunk, an allocation and a place in the index. Measured at 10,000 topics, and rounded
+/// up.
+pub(super) const NEWEST_BYTES: usize = 128;
+
+/// In place of a time.
+pub(crate) const NEVER: u64 = u64::MAX;
 
 /// Frames to append, in the form that costs least to keep.
 #[derive(Debug)]
@@ -50,13 +47,41 @@ impl Frames<'_> {
     }
 }
 
+/// What the frames of a chunk are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Answers and events, which are never dropped.
+    Control,
+    /// Messages of subscriptions with this policy, which alone may drop them.
+    Messages(Policy),
+    /// The one message that waits of a topic, under the policy `conflate`: the index knows it.
+    Newest,
+    /// Nothing: it was taken out of the middle.
+    Gone,
+}
+
 /// How many messages of which subscription. Nearly always of one.
 pub(super) type Tally = SmallVec<[(Arc<Subscription>, u64); 1]>;
 
-pub(super) fn count(tally: &mut Tally, subscription: &Arc<Subscription>, messages: u64) {
-    match tally.iter_mut().find(|(counted, _)| Arc::ptr_eq(counted, subscription)) {
-        Some((_, total)) => *total += messages,
-        None => tally.push((Arc::clone(subscription), messages)),
+/// What is said of frames that are appended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Label<'a> {
+    pub(super) kind: Kind,
+    /// The messages in them, and whose they are.
+    pub(super) messages: Option<(&'a Arc<Subscription>, u64)>,
+    /// When they are no longer worth sending, in monotonic milliseconds; or [`NEVER`].
+    pub(super) expires_ms: u64,
+}
+
+impl<'a> Label<'a> {
+    pub(super) const CONTROL: Label<'static> =
+        Label { kind: Kind::Control, messages: None, expires_ms: NEVER };
+
+    /// Of messages of a subscription.
+    #[inline]
+    pub(super) fn messages(subscription: &'a Arc<Subscription>, messages: u64, expires_ms: u64) -> Self {
+        let kind = Kind::Messages(subscription.policy);
+        Label { kind, messages: Some((subscription, messages)), expires_ms }
     }
 }
 
@@ -64,8 +89,11 @@ pub(super) fn count(tally: &mut Tally, subscription: &Arc<Subscription>, message
 #[derive(Debug)]
 pub(super) struct Chunk {
     body: Body,
-    /// The messages in it; none in answers and events, which are never dropped.
+    pub(super) kind: Kind,
+    /// The messages in it; none in answers and events. Under the policy `conflate` in the order of the frames.
     pub(super) tally: Tally,
+    /// See [`Label`].
+    pub(super) expires_ms: u64,
 }
 
 #[derive(Debug)]
@@ -77,21 +105,49 @@ enum Body {
 impl Chunk {
     /// Of `frames`, which go behind `last`. A copy goes into a buffer of `spare`, if there is one, and behind a filled chunk into a large one;
     /// elsewhere that would be much for little.
-    pub(super) fn new(frames: Frames<'_>, last: Option<&Chunk>, spare: &mut Vec<Vec<u8>>) -> Self {
+    pub(super) fn new(
+        frames: Frames<'_>,
+        label: Label<'_>,
+        last: Option<&Chunk>,
+        spare: &mut Vec<Vec<u8>>,
+    ) -> Self {
         let gathering = |spare: &mut Vec<Vec<u8>>| {
             let filled = last.is_some_and(Chunk::is_filled);
             spare.pop().or_else(|| filled.then(|| Vec::with_capacity(GATHER_BYTES)))
         };
-        let body = match frames {
+        match frames {
             Frames::Copied(bytes) if let Some(mut buffer) = gathering(spare) => {
                 buffer.extend_from_slice(bytes);
-                Body::Owned(buffer)
+                Chunk::of(Body::Owned(buffer), label)
             }
+            frames => Chunk::alone(frames, label),
+        }
+    }
+
+    /// Of `frames` that no others will join.
+    pub(super) fn alone(frames: Frames<'_>, label: Label<'_>) -> Self {
+        let body = match frames {
             Frames::Copied(bytes) => Body::Owned(bytes.to_vec()),
             Frames::Shared(bytes) => Body::Shared(bytes.clone()),
-            Frames::Owned(bytes) => Body::Owned(bytes),
+            Frames::Owned(mut bytes) => {
+                // What waits is bounded by its length, not by what was reserved for it.
+                if bytes.capacity() / 2 > bytes.len() {
+                    bytes.shrink_to_fit();
+                }
+                Body::Owned(bytes)
+            }
         };
-        Chunk { body, tally: Tally::new() }
+        Chunk::of(body, label)
+    }
+
+    fn of(body: Body, label: Label<'_>) -> Self {
+        let tally = label.messages.map(|(subscription, messages)| (Arc::clone(subscription), messages));
+        Chunk { body, kind: label.kind, tally: tally.into_iter().collect(), expires_ms: label.expires_ms }
+    }
+
+    /// In the place of one that was taken out.
+    pub(super) fn gone() -> Self {
+        Chunk { body: Body::Owned(Vec::new()), kind: Kind::Gone, tally: Tally::new(), expires_ms: NEVER }
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -99,6 +155,11 @@ impl Chunk {
             Body::Owned(bytes) => bytes,
             Body::Shared(bytes) => bytes,
         }
+    }
+
+    /// What it takes of the bound.
+    pub(super) fn cost(&self) -> usize {
+        self.bytes().len() + if self.kind == Kind::Newest { NEWEST_BYTES } else { 0 }
     }
 
     /// Its buffer, empty, if it is one to gather in.
@@ -112,128 +173,111 @@ impl Chunk {
         }
     }
 
+    /// Its frames, to be appended elsewhere.
+    pub(super) fn frames(&self) -> Frames<'_> {
+        match &self.body {
+            Body::Owned(bytes) => Frames::Copied(bytes),
+            Body::Shared(bytes) => Frames::Shared(bytes),
+        }
+    }
+
     /// Whether it was gathered and holds at least half of what it can.
     fn is_filled(&self) -> bool {
         matches!(&self.body, Body::Owned(gathered) if gathered.len() >= GATHER_BYTES / 2)
     }
 
     pub(super) fn is_control(&self) -> bool {
-        self.tally.is_empty()
+        self.kind == Kind::Control
+    }
+
+    /// The subscription of its first message.
+    pub(super) fn subscription(&self) -> Option<&Arc<Subscription>> {
+        self.tally.first().map(|(subscription, _)| subscription)
     }
 
     pub(super) fn messages(&self) -> u64 {
         self.tally.iter().map(|(_, messages)| messages).sum()
     }
 
-    /// Copies more frames behind these, if there is room and it pays.
-    pub(super) fn gather(&mut self, frames: &Frames<'_>) -> bool {
-        if self.tally.len() >= TALLIED_MAX {
+    /// Copies more frames behind these up to `bytes_max` in all, if they are of one kind, and it pays.
+    #[inline]
+    pub(super) fn gather(&mut self, frames: &Frames<'_>, label: Label<'_>, bytes_max: usize) -> bool {
+        let alike = self.kind == label.kind && self.expires_ms == NEVER && label.expires_ms == NEVER;
+        if !alike || self.tally.len() >= TALLIED_MAX {
             return false;
         }
         match (&mut self.body, frames) {
-            (Body::Owned(gathered), Frames::Copied(more)) if gathered.len() + more.len() <= GATHER_BYTES => {
+            (Body::Owned(gathered), Frames::Copied(more)) if gathered.len() + more.len() <= bytes_max => {
                 gathered.extend_from_slice(more);
-                true
             }
-            _ => false,
+            _ => return false,
         }
-    }
-}
-
-/// What is being written: taken out of the waiting ones, so that nothing drops it in the middle of a frame.
-#[derive(Debug, Default)]
-pub(super) struct Flight {
-    chunks: VecDeque<Chunk>,
-    /// Bytes of the first chunk that have gone.
-    offset: usize,
-    bytes: usize,
-}
-
-/// What has been written.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Written {
-    pub(super) messages: u64,
-    pub(super) bytes: u64,
-}
-
-impl Flight {
-    pub(super) fn is_empty(&self) -> bool {
-        self.chunks.is_empty()
-    }
-
-    /// Moves chunks over until this is a good write. Returns the bytes that were moved, and how many of them are answers and events.
-    pub(super) fn load(&mut self, waiting: &mut VecDeque<Chunk>) -> (usize, usize) {
-        let (mut moved, mut control) = (0, 0);
-        while self.chunks.len() < FLIGHT_CHUNKS {
-            let Some(next) = waiting.front() else { break };
-            let bytes = next.bytes().len();
-            if self.bytes + bytes > FLIGHT_BYTES && !self.chunks.is_empty() {
-                break;
-            }
-            moved += bytes;
-            control += if next.is_control() { bytes } else { 0 };
-            self.bytes += bytes;
-            self.chunks.extend(waiting.pop_front());
+        if let Some((subscription, messages)) = label.messages {
+            self.count(subscription, messages);
         }
-        (moved, control)
+        true
     }
 
-    pub(super) fn slices(&self) -> SmallVec<[IoSlice<'_>; 8]> {
-        let mut skip = self.offset;
-        let rest = |chunk| Chunk::bytes(chunk).get(std::mem::take(&mut skip)..).unwrap_or_default();
-        self.chunks.iter().map(rest).map(IoSlice::new).collect()
-    }
-
-    /// So many bytes are written.
-    pub(super) fn advance(&mut self, bytes: usize, written: &mut Written) {
-        written.bytes += bytes as u64;
-        self.bytes = self.bytes.saturating_sub(bytes);
-        self.offset += bytes;
-        while let Some(first) = self.chunks.front() {
-            let length = first.bytes().len();
-            if self.offset < length {
-                return;
-            }
-            self.offset -= length;
-            written.messages += first.messages();
-            self.chunks.pop_front();
+    #[inline]
+    fn count(&mut self, subscription: &Arc<Subscription>, messages: u64) {
+        let in_order = self.kind == Kind::Messages(Policy::Conflate);
+        let least = if in_order { self.tally.len().saturating_sub(1) } else { 0 };
+        let counted =
+            self.tally.iter_mut().skip(least).find(|(counted, _)| Arc::ptr_eq(counted, subscription));
+        match counted {
+            Some((_, total)) => *total += messages,
+            None => self.tally.push((Arc::clone(subscription), messages)),
         }
     }
 
-    /// Gives up. Returns the messages that were written whole after all, and those that were not.
-    pub(super) fn abandon(&mut self, speech: Speech) -> (u64, u64) {
-        let messages: u64 = self.chunks.iter().map(Chunk::messages).sum();
-        let whole =
-            self.chunks.front().filter(|chunk| !chunk.is_control()).map_or(0, |chunk| {
-                whole_frames(chunk.bytes().get(..self.offset).unwrap_or_default(), speech)
-            });
-        *self = Flight::default();
-        (whole, messages.saturating_sub(whole))
+    /// Puts a newer message in the place of the one that is here.
+    pub(super) fn renew(&mut self, frame: Frames<'_>, expires_ms: u64) {
+        self.expires_ms = expires_ms;
+        match (&mut self.body, frame) {
+            (Body::Owned(buffer), Frames::Copied(newer)) if buffer.capacity() / 4 <= newer.len() => {
+                buffer.clear();
+                buffer.extend_from_slice(newer);
+            }
+            (body, Frames::Copied(newer)) => *body = Body::Owned(newer.to_vec()),
+            (body, Frames::Shared(newer)) => *body = Body::Shared(newer.clone()),
+            (body, Frames::Owned(newer)) => *body = Body::Owned(newer),
+        }
     }
 
-    /// An idle session holds no buffer.
-    pub(super) fn shrink(&mut self) {
-        shrink(&mut self.chunks);
+    /// Its frames and the subscription that each counts for. Only under the policy `conflate`, where the tally is in order.
+    pub(super) fn each_frame(&self, speech: Speech) -> Vec<(&[u8], &Arc<Subscription>)> {
+        let mut owners =
+            self.tally.iter().flat_map(|(subscription, messages)| (0..*messages).map(move |_| subscription));
+        let mut frames = Vec::new();
+        frame::split_bytes(self.bytes(), speech, |frame| {
+            frames.extend(owners.next().map(|owner| (frame, owner)));
+        });
+        frames
     }
-}
 
-/// How many frames end within `bytes`.
-fn whole_frames(mut bytes: &[u8], speech: Speech) -> u64 {
-    let end = |bytes: &[u8]| match speech {
-        Speech::Native => value_end(bytes, usize::MAX).ok().flatten(),
-        Speech::Nats => message_end(bytes),
-    };
-    let mut frames = 0;
-    while let Some(end) = end(bytes) {
-        frames += 1;
-        bytes = bytes.get(end..).unwrap_or_default();
-    }
-    frames
-}
-
-/// Gives back a queue that a burst made large.
-pub(super) fn shrink(queue: &mut VecDeque<Chunk>) {
-    if queue.capacity() > 4 {
-        *queue = VecDeque::new();
+    /// Splits off the frames that begin at `offset` or behind it, if there are any before and behind. Only under the policy `conflate`.
+    pub(super) fn split_off(&mut self, offset: usize, speech: Speech) -> Option<Chunk> {
+        let (mut head_bytes, mut head_frames) = (0, 0);
+        while head_bytes < offset {
+            head_bytes += frame::frame_end(self.bytes().get(head_bytes..)?, speech);
+            head_frames += 1;
+        }
+        let Body::Owned(buffer) = &mut self.body else { return None };
+        if head_bytes == 0 || head_bytes >= buffer.len() {
+            return None;
+        }
+        let behind = buffer.split_off(head_bytes);
+        let mut tally = Tally::new();
+        let mut left = head_frames;
+        for (subscription, messages) in &mut self.tally {
+            let stays = left.min(*messages);
+            left -= stays;
+            if stays < *messages {
+                tally.push((Arc::clone(subscription), *messages - stays));
+            }
+            *messages = stays;
+        }
+        self.tally.retain(|(_, messages)| *messages > 0);
+        Some(Chunk { body: Body::Owned(behind), kind: self.kind, tally, expires_ms: self.expires_ms })
     }
 }

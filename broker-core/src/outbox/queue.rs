@@ -1,21 +1,24 @@
 //! The state of an outbox, under its lock: what waits, who has the turn to write, what was missed.
 //!
-//! Owns the bookkeeping; writing itself is `outbox`'s, without the lock.
+//! Owns the bookkeeping; writing itself is `outbox`'s, without the lock, and what a policy does is `admit`'s.
 
-use std::collections::VecDeque;
 use std::io;
 use std::mem;
 use std::sync::Arc;
 
-use super::chunk::{Chunk, Flight, Frames, GATHER_BYTES, Written, count, shrink};
-use super::lag::Lag;
-use super::{Flushed, OutboxStats, Policy, ROOM_BYTES, Speech, Writer};
+use super::admit::Parcel;
+use super::chunk::{Chunk, Frames, GATHER_BYTES, Kind, Label, NEVER};
+use super::flight::{Flight, Written};
+use super::limiter::Limiter;
+use super::line::Line;
+use super::losses::Losses;
+use super::waiting::Waiting;
+use super::{Flushed, Outbox, OutboxStats, Policy, ROOM_BYTES, Readiness, Speech, Writer};
+use crate::clock::CoarseClock;
+use crate::limits::Limits;
 use crate::reason::CloseReason;
 use crate::routing::Subscription;
 use crate::wire::{native, nats};
-
-/// `Lagged` events that are appended at once.
-const LAG_BYTES: usize = 32 << 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Turn {
@@ -28,25 +31,25 @@ enum Turn {
     Owners,
 }
 
-#[derive(Default)]
 pub(super) struct Queue {
-    speech: Speech,
-    waiting: VecDeque<Chunk>,
-    /// All that waits.
-    pub(super) waiting_bytes: usize,
-    /// Of that, answers and events.
-    pub(super) control_bytes: usize,
-    /// Buffers of what was dropped, while the subscriber does not catch up. Twenty such outboxes that took new ones held their publisher up
-    /// for 5 ms again and again, in the kernel, which zeroed pages of 2 MiB (measured).
-    spare: Vec<Vec<u8>>,
+    pub(super) speech: Speech,
+    pub(super) bytes_max: usize,
+    /// See [`Limits::block_ms`].
+    pub(super) block_ms: u64,
+    pub(super) waiting: Waiting,
+    /// Up to so much may wait for messages to be appended without another look: the bound, or nothing while one is needed.
+    open_bytes: usize,
     flight: Flight,
     turn: Turn,
     /// The socket took no more, and something has waited since.
     blocked: bool,
-    /// The session said `Hello`: it is told what it missed.
-    pub(super) tells: bool,
-    /// Missed and not told yet.
-    lag: Lag,
+    /// It had messages under the policy `conflate`.
+    pub(super) conflates: bool,
+    pub(super) line: Line,
+    pub(super) limiter: Option<Box<Limiter>>,
+    pub(super) losses: Losses,
+    /// Publishers that may go on, and have not been told.
+    pub(super) released: Vec<Arc<Outbox>>,
     /// Nothing more is accepted.
     pub(super) ending: Option<CloseReason>,
     /// The socket is of no use.
@@ -59,8 +62,33 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub(super) fn speaking(speech: Speech) -> Self {
-        Queue { speech, ..Queue::default() }
+    pub(super) fn new(speech: Speech, bytes_max: usize) -> Self {
+        Queue {
+            speech,
+            bytes_max,
+            block_ms: Limits::default().block_ms,
+            waiting: Waiting::default(),
+            open_bytes: bytes_max,
+            flight: Flight::default(),
+            turn: Turn::Free,
+            blocked: false,
+            conflates: false,
+            line: Line::default(),
+            limiter: None,
+            losses: Losses::default(),
+            released: Vec::new(),
+            ending: None,
+            failed: false,
+            wants_room: None,
+            batch: 0,
+            stats: OutboxStats::default(),
+        }
+    }
+
+    /// From now on it goes by this clock.
+    pub(super) fn attach(&mut self, clock: &Arc<CoarseClock>, block_ms: u64) {
+        self.losses.clock = Arc::clone(clock);
+        self.block_ms = block_ms;
     }
 
     /// Whether the batch has to see that this outbox is flushed. Whoever has the turn will look again before it gives it back, so that a
@@ -73,108 +101,90 @@ impl Queue {
         self.turn == Turn::Free && mem::replace(&mut self.batch, batch) != batch
     }
 
-    /// The bound is met. True if `bytes` more may be appended all the same.
-    pub(super) fn make_room(
-        &mut self,
-        bytes: usize,
-        bytes_max: usize,
-        subscription: &Arc<Subscription>,
-        messages: u64,
-    ) -> bool {
-        self.skip(bytes_max);
-        if subscription.policy == Policy::Disconnect {
-            self.miss(subscription, messages);
-            self.end(CloseReason::SlowConsumer);
-            return false;
+    /// Appends messages, or leaves that to their policy. True if their publisher is held back.
+    #[inline]
+    pub(super) fn push(&mut self, frames: Frames<'_>, parcel: &Parcel<'_>) -> bool {
+        if parcel.subscription.wants_fewer || self.waiting.bytes() + frames.len() > self.open_bytes {
+            let held = self.admit(frames, parcel);
+            self.tune();
+            return held;
         }
-        // What is larger than the bound waits alone, but not behind more answers than a session may leave unread.
-        let alone = bytes > bytes_max && self.control_bytes < ROOM_BYTES;
-        let room = alone || self.waiting_bytes + bytes <= bytes_max;
-        if !room {
-            self.miss(subscription, messages);
-        }
-        room
+        self.tell_lag();
+        self.append(frames, parcel.label());
+        false
     }
 
-    /// Drops the messages that wait, and counts them.
-    fn skip(&mut self, bytes_max: usize) {
-        for chunk in mem::take(&mut self.waiting) {
-            if chunk.is_control() {
-                self.waiting.push_back(chunk);
-                continue;
-            }
-            self.waiting_bytes -= chunk.bytes().len();
-            for (subscription, messages) in &chunk.tally {
-                self.miss(subscription, *messages);
-            }
-            self.spare.extend(chunk.into_buffer());
-        }
-        self.spare.truncate(bytes_max / GATHER_BYTES + 1);
-    }
-
-    fn miss(&mut self, subscription: &Arc<Subscription>, messages: u64) {
-        self.stats.lagged += messages;
-        if self.tells {
-            self.lag.count(subscription, messages);
-        }
+    /// Notes whether messages may be appended without another look.
+    pub(super) fn tune(&mut self) {
+        let limited = self.limiter.as_ref().is_some_and(|limiter| limiter.waiting() > 0);
+        let is_open = self.line.is_empty() && self.waiting.newest.is_none() && !limited;
+        self.open_bytes = if is_open { self.bytes_max } else { 0 };
     }
 
     /// Tells what was missed, before the next message. What would take too much room is told as soon as there is some.
+    #[inline]
     pub(super) fn tell_lag(&mut self) {
-        if self.lag.is_empty() {
-            return;
+        if self.losses.has_behind() {
+            let frames = self.losses.tell_behind();
+            self.append(Frames::Owned(frames), Label::CONTROL);
         }
-        let mut frames = Vec::new();
-        while let Some((subscription, missed)) = self.lag.pop() {
-            native::encode::lagged(&mut frames, subscription.pattern.as_str(), missed);
-            if frames.len() >= LAG_BYTES {
-                break;
-            }
-        }
-        self.append(Frames::Owned(frames), None);
     }
 
-    pub(super) fn append(&mut self, frames: Frames<'_>, messages: Option<(&Arc<Subscription>, u64)>) {
-        let bytes = frames.len();
-        self.waiting_bytes += bytes;
-        if messages.is_none() {
-            self.control_bytes += bytes;
-        }
-        let last = self.waiting.back_mut().filter(|last| last.is_control() == messages.is_none());
-        if !last.is_some_and(|last| last.gather(&frames)) {
-            let chunk = Chunk::new(frames, self.waiting.back(), &mut self.spare);
-            self.waiting.push_back(chunk);
-        }
-        if let (Some((subscription, messages)), Some(last)) = (messages, self.waiting.back_mut()) {
-            count(&mut last.tally, subscription, messages);
-        }
+    #[inline]
+    pub(super) fn append(&mut self, frames: Frames<'_>, label: Label<'_>) {
+        let gather_max = match label.kind {
+            // What goes at once must not be all there is.
+            Kind::Messages(Policy::DropOldest) => GATHER_BYTES.min(self.bytes_max / 4),
+            _ => GATHER_BYTES,
+        };
+        self.waiting.append(frames, label, gather_max);
+    }
+
+    pub(super) fn append_control(&mut self, frame: &[u8]) {
+        self.append(Frames::Copied(frame), Label::CONTROL);
     }
 
     pub(super) fn end(&mut self, reason: CloseReason) {
         if self.ending.is_some() {
             return;
         }
-        if self.tells {
-            while !self.lag.is_empty() {
+        self.release_early(None);
+        self.close_line();
+        if self.ending.is_some() {
+            // What was released met the bound under the policy `disconnect`.
+            return;
+        }
+        if self.losses.tells {
+            while self.losses.has_behind() {
                 self.tell_lag();
             }
             let mut frame = Vec::new();
             native::encode::goodbye(&mut frame, reason.name(), &reason.to_string());
-            self.append(Frames::Owned(frame), None);
+            self.append(Frames::Owned(frame), Label::CONTROL);
         }
         if self.speech == Speech::Nats
             && let Some(text) = reason.nats_error()
         {
             let mut line = Vec::new();
             nats::encode::err(&mut line, &text);
-            self.append(Frames::Owned(line), None);
+            self.append(Frames::Owned(line), Label::CONTROL);
         }
         self.ending = Some(reason);
     }
 
+    pub(super) fn is_blocked(&self) -> bool {
+        self.blocked
+    }
+
     /// Whether somebody else can take a message sooner.
-    pub(super) fn is_behind(&self) -> bool {
-        self.blocked || self.failed || self.ending.is_some()
+    pub(super) fn readiness(&self) -> Readiness {
+        if !self.line.is_empty() {
+            Readiness::Holding
+        } else if self.blocked || self.failed || self.ending.is_some() {
+            Readiness::Behind
+        } else {
+            Readiness::Ready
+        }
     }
 
     /// Takes the turn and what to write, or says why not.
@@ -192,9 +202,10 @@ impl Queue {
         if self.waiting.is_empty() && self.flight.is_empty() && self.ending.is_none() {
             self.tell_lag();
         }
-        let (moved, control) = self.flight.load(&mut self.waiting);
-        self.waiting_bytes -= moved;
-        self.control_bytes -= control;
+        self.fill();
+        if self.advance_line(false) {
+            self.fill();
+        }
         if self.flight.is_empty() {
             return None;
         }
@@ -202,12 +213,46 @@ impl Queue {
         Some(mem::take(&mut self.flight))
     }
 
+    /// Moves chunks over until this is a good write, but for those that are no longer worth it.
+    fn fill(&mut self) {
+        while let Some(next) = self.waiting.front() {
+            let (bytes, expires_ms) = (next.bytes().len(), next.expires_ms);
+            if expires_ms != NEVER && expires_ms <= self.losses.now().monotonic_ms {
+                let expired = self.waiting.pop_front();
+                if let Some(expired) = expired {
+                    self.losses.expire(&expired);
+                }
+                continue;
+            }
+            if !self.flight.takes(bytes) {
+                return;
+            }
+            self.tell_ahead();
+            let Some(next) = self.waiting.pop_front() else { return };
+            self.flight.load(next);
+        }
+        self.tell_ahead();
+    }
+
+    /// Tells what was missed before what waits.
+    fn tell_ahead(&mut self) {
+        while self.losses.has_ahead() {
+            let frames = self.losses.tell_ahead();
+            self.flight.load(Chunk::alone(Frames::Owned(frames), Label::CONTROL));
+            // All of it before the end, otherwise the rest comes with the next flight.
+            if self.ending.is_none() {
+                return;
+            }
+        }
+    }
+
     /// Nothing waits: the turn is free.
     fn rest(&mut self) -> Flushed {
         self.turn = Turn::Free;
         self.blocked = false;
-        self.spare = Vec::new();
-        shrink(&mut self.waiting);
+        self.waiting.rest();
+        self.line.rest();
+        self.losses.recover();
         self.flight.shrink();
         if self.ending.is_some() { Flushed::Drained } else { Flushed::Idle }
     }
@@ -237,12 +282,28 @@ impl Queue {
     pub(super) fn put_back(&mut self, flight: Flight, written: Written, flushed: Flushed) -> (Flushed, bool) {
         self.flight = flight;
         self.turn = Turn::Owners;
-        self.blocked |= matches!(flushed, Flushed::Blocked);
         self.wrote(written);
         if self.failed {
             return self.gave_up();
         }
+        if matches!(flushed, Flushed::Blocked) {
+            self.blocked = true;
+            self.conflate_flight();
+        }
         (flushed, self.makes_room())
+    }
+
+    /// The socket takes no more: what has not begun to be written is out of date before it does, where only the newest of each topic is wanted.
+    fn conflate_flight(&mut self) {
+        if !self.conflates || self.waiting.others > 0 || !self.flight.is_conflated() {
+            return;
+        }
+        self.conflate();
+        let (speech, losses) = (self.speech, &mut self.losses);
+        for chunk in self.flight.unload(speech) {
+            self.waiting.put_back(chunk, speech, &mut |owner: &Arc<Subscription>| losses.miss(owner, 1));
+        }
+        self.keep_bound();
     }
 
     /// The outbox was abandoned while this was being written.
@@ -263,11 +324,8 @@ impl Queue {
         self.failed = true;
         let (whole, lost) = self.flight.abandon(self.speech);
         self.stats.messages_out += whole;
-        let lost = lost + self.waiting.iter().map(Chunk::messages).sum::<u64>();
-        self.waiting = VecDeque::new();
-        self.spare = Vec::new();
-        self.waiting_bytes = 0;
-        self.control_bytes = 0;
+        let lost = lost + self.waiting.messages();
+        self.waiting.clear();
         self.stats.lost += lost;
         lost
     }
@@ -275,10 +333,14 @@ impl Queue {
     fn wrote(&mut self, written: Written) {
         self.stats.messages_out += written.messages;
         self.stats.bytes_out += written.bytes;
+        if written.bytes > 0 && !self.line.is_empty() {
+            self.line.took(self.losses.now().monotonic_ms);
+        }
     }
 
     pub(super) fn room_for(&self, bytes: usize, bytes_max: usize) -> bool {
-        self.waiting_bytes == 0 || self.waiting_bytes + bytes <= ROOM_BYTES.min(bytes_max)
+        let waiting_bytes = self.waiting.bytes();
+        self.line.is_empty() && (waiting_bytes == 0 || waiting_bytes + bytes <= ROOM_BYTES.min(bytes_max))
     }
 
     fn makes_room(&mut self) -> bool {
@@ -293,6 +355,7 @@ mod tests {
     use glob_tree::Pattern;
 
     use super::*;
+    use crate::outbox::Origin;
     use crate::routing::SubscriptionOptions;
 
     /// Cause: a batch whose first message found somebody writing counted as noted, though nobody had to flush for it. Effect: if the writer was done
@@ -300,7 +363,7 @@ mod tests {
     /// million messages. Fix: only a batch that is told to flush counts.
     #[test]
     fn a_batch_that_met_a_writer_flushes_what_it_appends_after_it() {
-        let mut queue = Queue { turn: Turn::Taken, ..Queue::default() };
+        let mut queue = Queue { turn: Turn::Taken, ..Queue::new(Speech::Native, 1000) };
         assert!(!queue.touch(7), "the writer looks again");
         queue.turn = Turn::Free;
         assert!(queue.touch(7), "nobody else will");
@@ -315,21 +378,23 @@ mod tests {
         const BYTES_MAX: usize = 256 << 10;
         let pattern = Pattern::glob("t").unwrap();
         let subscription = Arc::new(Subscription::new(pattern, SubscriptionOptions::default()));
-        let mut queue = Queue::default();
+        let mut queue = Queue::new(Speech::Native, BYTES_MAX);
         for number in 0..10_000_usize {
             // Now and then a large one between them, which is not gathered.
             let large = Frames::Owned(vec![0; 5000]);
             let frames = if number % 100 == 99 { large } else { Frames::Copied(&[0; 1000]) };
-            let bytes = frames.len();
-            if queue.waiting_bytes + bytes > BYTES_MAX {
-                assert!(queue.make_room(bytes, BYTES_MAX, &subscription, 1));
-                assert!(queue.spare.len() >= BYTES_MAX / GATHER_BYTES / 2, "{} kept", queue.spare.len());
-                assert!(queue.spare.len() <= BYTES_MAX / GATHER_BYTES + 1, "{} kept", queue.spare.len());
+            let skips = queue.waiting.bytes() + frames.len() > BYTES_MAX;
+            let origin = Origin::Server;
+            let parcel = Parcel { subscription: &subscription, messages: 1, expires_ms: NEVER, origin };
+            queue.push(frames, &parcel);
+            if skips {
+                let (spare, _) = queue.waiting.spare();
+                assert!(spare >= BYTES_MAX / GATHER_BYTES / 2, "{spare} kept");
+                assert!(spare <= BYTES_MAX / GATHER_BYTES + 1, "{spare} kept");
             }
-            queue.append(frames, Some((&subscription, 1)));
         }
-        assert!(queue.stats.lagged > 9_000);
+        assert!(queue.losses.lagged > 9_000);
         assert!(matches!(queue.rest(), Flushed::Idle));
-        assert_eq!(queue.spare.capacity(), 0);
+        assert_eq!(queue.waiting.spare().1, 0);
     }
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::Batch;
 use super::others::Others;
 use super::source::{Shared, Source};
-use crate::outbox::{Frames, Outbox};
+use super::{Batch, Effects};
+use crate::message::Now;
+use crate::outbox::{Frames, NEVER, Origin, Outbox, Parcel};
 use crate::routing::{Target, Targets};
 use crate::wire::nats;
 
@@ -30,6 +31,8 @@ pub(super) struct Run {
     /// In place of `plain`: one large message.
     shared: Option<Bytes>,
     messages: u64,
+    /// When its messages are no longer worth sending, in monotonic milliseconds.
+    expires_ms: u64,
     /// How long it may become.
     bytes_max: usize,
     others: Others,
@@ -54,6 +57,7 @@ impl Run {
         if !targets.is_plain() {
             self.others.start(&targets, if first <= expected { expected } else { 0 }, batch, number);
         }
+        self.expires_ms = NEVER;
         self.targets = Some(targets);
     }
 
@@ -75,10 +79,11 @@ impl Run {
         message: &M,
         slot: usize,
         shared: Option<Shared>,
-        time_unix_ms: u64,
+        now: Now,
     ) {
         let Some(targets) = &self.targets else { return };
         self.messages += 1;
+        self.expires_ms = message.ttl_ms().map_or(NEVER, |ttl_ms| now.monotonic_ms.saturating_add(ttl_ms));
         match shared {
             Some(Shared::Pair(pair)) => self.shared = Some(pair),
             Some(Shared::Nats { frame, .. }) => self.others.share(frame),
@@ -86,7 +91,7 @@ impl Run {
             None => message.plain(&mut self.plain),
         }
         if !targets.is_plain() {
-            self.others.push(targets, message, slot, time_unix_ms);
+            self.others.push(targets, message, slot, now.unix_ms);
         }
     }
 
@@ -95,16 +100,13 @@ impl Run {
         self.others.forget_heads();
     }
 
-    /// Hands over to the outboxes, noting those that `batch` touches for the first time, and the subscriptions that end with it.
+    /// Hands over to the outboxes, for the publisher whose session's is `home`, noting what that leaves to do.
     /// Returns how many places that were, and how many members of groups were looked at for it.
-    pub(super) fn commit(
-        &mut self,
-        batch: u64,
-        touched: &mut Vec<Arc<Outbox>>,
-        ended: &mut Vec<Target>,
-    ) -> usize {
+    pub(super) fn commit(&mut self, batch: u64, home: Option<&Arc<Outbox>>, effects: &mut Effects) -> usize {
         let Some(targets) = self.targets.take() else { return 0 };
-        let mut delivery = Delivery { messages: mem::take(&mut self.messages), batch, touched, ended };
+        let messages = mem::take(&mut self.messages);
+        let origin = home.map_or(Origin::Server, Origin::Session);
+        let mut delivery = Delivery { messages, expires_ms: self.expires_ms, origin, batch, effects };
         if let Some(shared) = self.shared.take() {
             delivery.share(&shared, &targets.plain);
         }
@@ -127,9 +129,10 @@ impl Run {
 /// A run on its way to its outboxes.
 pub(super) struct Delivery<'a> {
     messages: u64,
+    expires_ms: u64,
+    origin: Origin<'a>,
     batch: u64,
-    touched: &'a mut Vec<Arc<Outbox>>,
-    ended: &'a mut Vec<Target>,
+    effects: &'a mut Effects,
 }
 
 impl Delivery<'_> {
@@ -160,7 +163,7 @@ impl Delivery<'_> {
         let Some(delivery) = &target.subscription.nats else { return self.push(target, frames, messages) };
         let claim = delivery.claim(messages);
         if claim.ends {
-            self.ended.push(target.clone());
+            self.effects.ended.push(target.clone());
         }
         if claim.messages == messages {
             self.push(target, frames, messages);
@@ -179,14 +182,30 @@ impl Delivery<'_> {
 
     /// Notes subscriptions that have had their last message.
     pub(super) fn end(&mut self, ended: &mut Vec<Target>) {
-        self.ended.append(ended);
+        self.effects.ended.append(ended);
     }
 
     #[inline]
     fn push(&mut self, target: &Target, frames: Frames<'_>, messages: u64) {
-        if target.outbox.push(frames, &target.subscription, messages, self.batch) {
-            self.touched.push(Arc::clone(&target.outbox));
+        let Target { outbox, subscription } = target;
+        let parcel = Parcel { subscription, messages, expires_ms: self.expires_ms, origin: self.origin };
+        let pushed = outbox.push(frames, &parcel, self.batch);
+        if pushed.flush {
+            self.effects.touched.push(Arc::clone(outbox));
         }
+        if pushed.held {
+            note(&mut self.effects.held, outbox);
+        }
+        if pushed.due {
+            note(&mut self.effects.due, outbox);
+        }
+    }
+}
+
+#[cold]
+fn note(outboxes: &mut Vec<Arc<Outbox>>, outbox: &Arc<Outbox>) {
+    if !outboxes.iter().any(|noted| Arc::ptr_eq(noted, outbox)) {
+        outboxes.push(Arc::clone(outbox));
     }
 }
 

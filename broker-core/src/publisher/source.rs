@@ -26,6 +26,9 @@ pub(crate) trait Source<'a>: Copy {
     /// Whether it is to be retained.
     fn retain(&self) -> bool;
 
+    /// Milliseconds after which it is not sent any more.
+    fn ttl_ms(&self) -> Option<u64>;
+
     /// A large message in a buffer of its own, if one copy is all that it takes to serve these targets.
     fn shared(&self, targets: &Targets) -> Option<Shared>;
 
@@ -136,6 +139,11 @@ impl<'a> Source<'a> for Message<'a> {
     }
 
     #[inline]
+    fn ttl_ms(&self) -> Option<u64> {
+        self.meta.as_ref()?.ttl_ms
+    }
+
+    #[inline]
     fn shared(&self, _: &Targets) -> Option<Shared> {
         Some(Shared::Pair(Bytes::copy_from_slice(self.pair)))
     }
@@ -198,6 +206,11 @@ impl<'a> Source<'a> for NatsMessage<'a> {
     #[inline]
     fn retain(&self) -> bool {
         self.reply.is_none()
+    }
+
+    #[inline]
+    fn ttl_ms(&self) -> Option<u64> {
+        None
     }
 
     #[cold]

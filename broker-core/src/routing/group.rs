@@ -75,7 +75,10 @@ impl Group {
             let mut accepted = self.members.iter().enumerate().filter(|(_, member)| accepts(member));
             accepted.nth(skip).and_then(|(at, _)| member(at))
         };
-        choose_of(Member::is_ready).or_else(|| choose_of(Member::is_open))
+        // One that publishers would be held back for is passed over while another is open.
+        choose_of(Member::is_ready)
+            .or_else(|| choose_of(Member::is_free))
+            .or_else(|| choose_of(Member::is_open))
     }
 }
 
@@ -87,6 +90,11 @@ impl Member {
     /// It takes messages at once, as far as is known.
     fn is_ready(&self) -> bool {
         self.is_open() && !self.target.outbox.is_behind()
+    }
+
+    /// It takes messages, and nobody is held back for it.
+    fn is_free(&self) -> bool {
+        self.is_open() && !self.target.outbox.is_holding()
     }
 
     /// It takes messages.

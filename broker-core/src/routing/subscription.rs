@@ -25,6 +25,8 @@ pub struct Subscription {
     pub meta: bool,
     /// How many messages of a topic it gets at the most.
     pub max_rate: Option<MaxRate>,
+    /// Not every message is simply to be appended: it conflates, or has a `max_rate`.
+    pub(crate) wants_fewer: bool,
     pub(crate) group: Option<Box<str>>,
     /// What the NATS protocol needs beside, on a session that speaks it.
     pub(crate) nats: Option<Box<NatsDelivery>>,
@@ -50,7 +52,9 @@ impl Subscription {
     /// A subscription, not in effect yet.
     pub fn new(pattern: Pattern, options: SubscriptionOptions<'_>) -> Self {
         let SubscriptionOptions { policy, meta, group, max_rate } = options;
-        Subscription { pattern, policy, meta, max_rate, group: group.map(Box::from), nats: None }
+        let wants_fewer = policy == Policy::Conflate || max_rate.is_some();
+        let group = group.map(Box::from);
+        Subscription { pattern, policy, meta, max_rate, wants_fewer, group, nats: None }
     }
 
     /// The same for a client of NATS. It counts among those of the session from now on.

@@ -141,6 +141,8 @@ impl Session {
         let removed = self.subscriptions.remove(pattern);
         let found = removed.is_some();
         self.info.subscriptions.store(self.subscriptions.len(), Relaxed);
+        // What waited for its time goes before the answer.
+        self.said |= removed.as_ref().is_some_and(|removed| removed.max_rate.is_some());
         self.broker.end_subscriptions(&self.outbox, removed.into_iter());
         if let Some(id) = id {
             self.answer(id, if found { TRUE } else { FALSE });

@@ -23,6 +23,8 @@ pub struct Client {
     /// Of it, what the session has seen and left: it comes again.
     seen: usize,
     next: Next,
+    /// The time that the session is told.
+    pub now: Now,
     writer: WriterState,
     /// Received and read up to here.
     read: usize,
@@ -57,6 +59,7 @@ impl Client {
             lengths: VecDeque::new(),
             seen: 0,
             next: Next::Read { needed: 0 },
+            now: Now::default(),
             writer: WriterState::Idle,
             read: 0,
         }
@@ -83,12 +86,17 @@ impl Client {
         let Some(session) = &mut self.session else { return 0 };
         match self.next {
             Next::Room if !self.socket.take_room() => return 0,
+            Next::Held { until_monotonic_ms }
+                if !self.socket.take_room() && self.now.monotonic_ms < until_monotonic_ms =>
+            {
+                return 0;
+            }
             _ => {}
         }
         let mut done = 0;
         let mut brought = bytes.max(self.seen).min(self.input.len());
         loop {
-            let progress = session.handle(Now::default(), &self.input[..brought]);
+            let progress = session.handle(self.now, &self.input[..brought]);
             brought -= progress.consumed;
             self.input.drain(..progress.consumed);
             let mut consumed = progress.consumed;
@@ -109,6 +117,11 @@ impl Client {
                 Next::Read { .. } | Next::Room | Next::Held { .. } | Next::Auth => return done,
             }
         }
+    }
+
+    /// Whether others hold it back.
+    pub fn is_held(&self) -> bool {
+        matches!(self.next, Next::Held { .. })
     }
 
     /// Frames that were sent and not handled.
