@@ -1,7 +1,7 @@
 //! What goes on from a node with many ways on, or with classes.
 //!
 //! Owns three sizes: some ways in one cache line, many behind a bit for each byte, classes one after another. Invariant: ways are in
-//! `some` if there are at most [`SOME`], else all in `more`; `more` is there only for more than those, or for classes.
+//! `some` if there are at most [`SOME`] and no star scans for them, else all in `more`; `more` is there only for these, or for classes.
 
 use std::sync::Arc;
 
@@ -22,8 +22,10 @@ pub(super) struct Children {
 }
 
 #[derive(Clone, Debug, Default)]
-struct More {
+pub(super) struct More {
     literals: Literals,
+    /// They are scanned for, so they stay here while they are more than a node has room for.
+    scanned: bool,
     /// Those over elements. There are no more of them than this.
     elements: Table<FEW>,
     /// Sorted by class.
@@ -64,9 +66,13 @@ impl ClassChild {
 }
 
 impl Children {
+    /// The ways over keys: there are more than a node has room for.
     #[inline]
-    pub(super) fn get(&self, key: u8) -> Option<u32> {
-        if self.some.is_empty() { self.more.as_ref()?.get(key) } else { self.some.get(key) }
+    pub(super) fn ways(&self) -> Ways<'_> {
+        match &self.more {
+            Some(more) if self.some.is_empty() => Ways::Many(more),
+            _ => Ways::Some(&self.some),
+        }
     }
 
     /// The ways over elements but classes.
@@ -81,19 +87,13 @@ impl Children {
         self.more.as_ref().map_or(&[], |more| &more.classes)
     }
 
-    /// Adds the bytes that children begin with.
-    pub(super) fn add_to(&self, bytes: &mut ByteSet) {
-        self.some.ways().filter(|way| way.0 < OPCODES).for_each(|way| bytes.insert(way.0));
-        if let Some(more) = &self.more {
-            bytes.0.iter_mut().zip(&more.literals.bytes.0).for_each(|(word, more)| *word |= more);
-        }
-    }
-
-    pub(super) fn set(&mut self, key: u8, node: u32) {
+    /// `scanned`: by a star, which wants to know all bytes that children begin with; `Literals` has them ready.
+    pub(super) fn set(&mut self, key: u8, node: u32, scanned: bool) {
         if let Some(more) = self.more.as_mut().filter(|more| more.has_keys()) {
             more.set(key, Link::to(node));
-        } else if !self.some.set(key, node) {
+        } else if scanned || !self.some.set(key, node) {
             let more = self.more.get_or_insert_default();
+            more.scanned = scanned;
             for (key, node) in std::mem::take(&mut self.some).ways() {
                 more.set(key, Link::to(node));
             }
@@ -107,7 +107,7 @@ impl Children {
             return;
         };
         more.set(key, Link::NONE);
-        if more.key_count() <= SOME {
+        if more.key_count() <= if more.scanned { FEW } else { SOME } {
             for (key, node) in more.take_keys() {
                 self.some.set(key, node);
             }
@@ -190,6 +190,44 @@ impl More {
     }
 }
 
+/// The ways on from a node over keys, in whichever size they are: who asks for many of them finds out once.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Ways<'n> {
+    Few(&'n Table<FEW>),
+    Some(&'n Table<SOME>),
+    Many(&'n More),
+}
+
+impl Ways<'_> {
+    #[expect(
+        clippy::inline_always,
+        reason = "a call for each byte of a text costs as much as what it does (measured)"
+    )]
+    #[inline(always)]
+    pub(super) fn get(self, key: u8) -> Option<u32> {
+        match self {
+            Self::Few(table) => table.get(key),
+            Self::Some(table) => table.get(key),
+            Self::Many(more) => more.get(key),
+        }
+    }
+
+    /// The bytes that children begin with.
+    #[inline]
+    pub(super) fn first_bytes(self) -> FirstBytes {
+        match self {
+            Self::Few(table) => FirstBytes::Few(table.keys()),
+            Self::Some(table) => {
+                let mut bytes = ByteSet::EMPTY;
+                // Opcodes and what is empty are beyond all bytes of a text: that they are in the set makes no difference.
+                table.keys().into_iter().for_each(|key| bytes.insert(key));
+                FirstBytes::Many(bytes)
+            }
+            Self::Many(more) => FirstBytes::Many(more.literals.bytes),
+        }
+    }
+}
+
 /// The bytes that the children of a node begin with, as a scan of a star looks for them.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum FirstBytes {
@@ -208,7 +246,7 @@ impl FirstBytes {
     pub(super) fn is_empty(&self) -> bool {
         match self {
             Self::Few(keys) => keys.iter().all(|key| *key >= OPCODES),
-            Self::Many(set) => *set == ByteSet::EMPTY,
+            Self::Many(set) => set.is_empty(),
         }
     }
 
@@ -249,7 +287,20 @@ impl ByteSet {
     /// A bit for each of at most 64 bytes that is in the set, the first byte's lowest. Free of branches, which would be
     /// guessed wrong at every other byte.
     pub(super) fn positions(&self, bytes: &[u8]) -> u64 {
-        bytes.iter().rev().fold(0, |positions, &byte| positions << 1 | u64::from(self.has(byte)))
+        let some = |bytes: &[u8]| {
+            bytes.iter().zip(0..).fold(0, |found, (&byte, at)| found | u64::from(self.has(byte)) << at)
+        };
+        // Eight at once, none of which waits for another.
+        let (words, rest) = bytes.as_chunks::<8>();
+        let found = words.iter().zip(0..).fold(0, |found, (word, at)| found | some(word) << (8 * at));
+        found | some(rest).unbounded_shl(u32::try_from(8 * words.len()).unwrap_or(u32::MAX))
+    }
+
+    /// Whether no byte of a text is in it.
+    fn is_empty(&self) -> bool {
+        // UTF-8 has no byte from the first opcode on: they are the highest ones.
+        let [lower @ .., last] = self.0;
+        lower == [0; 3] && last & (u64::MAX >> (u8::MAX - OPCODES + 1)) == 0
     }
 
     fn word(&self, byte: u8) -> u64 {
@@ -351,9 +402,12 @@ mod tests {
         let mut children = Children::default();
         for count in 0..40 {
             let mut bytes = ByteSet::EMPTY;
-            children.add_to(&mut bytes);
+            if let FirstBytes::Many(found) = children.ways().first_bytes() {
+                bytes = found;
+            }
             assert!((0..OPCODES).all(|byte| bytes.has(byte) == (byte < count)), "{count}");
-            children.set(count, 7);
+            assert_eq!(bytes.is_empty(), count == 0);
+            children.set(count, 7, false);
         }
         assert_eq!(ByteSet::EMPTY.positions(b"abc"), 0);
         let mut bytes = ByteSet::EMPTY;

@@ -6,10 +6,19 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::pattern::code;
+
 /// As many bytes as fit beside the length into what the other form takes.
 const INLINE_BYTES: usize = 15;
 /// How many long labels of one pattern are remembered: as many as its last choices are different, in most patterns. (Guessed.)
 const REMEMBERED: usize = 16;
+
+const WORD_BYTES: usize = size_of::<u64>();
+
+/// Of up to a word.
+fn bits(bytes: usize) -> u32 {
+    u32::try_from(8 * bytes).unwrap_or(u32::MAX)
+}
 
 /// A label: a slice of bytes.
 #[derive(Clone, Debug)]
@@ -25,25 +34,42 @@ impl Label {
         Some(Self::Inline { length: u8::try_from(bytes.len()).ok()?, bytes: inline })
     }
 
+    /// Of a node that a star leads to: no bytes, like that of all nodes that are not reached over bytes, but known apart.
+    pub(super) const STAR: Self = Self::Inline { length: 0, bytes: [code::STAR; INLINE_BYTES] };
+
+    pub(super) fn is_star(&self) -> bool {
+        matches!(self, Self::Inline { length: 0, bytes: [code::STAR, ..] })
+    }
+
     fn shared(bytes: Arc<[u8]>) -> Self {
         let end = u32::try_from(bytes.len()).expect("a pattern is shorter than 2^32 bytes");
         Self::Shared { bytes, start: 0, end }
     }
 
-    /// Whether `text` begins with it.
-    #[inline]
-    pub(super) fn begins(&self, text: &[u8]) -> bool {
-        let Self::Inline { length, bytes } = self else { return text.starts_with(self) };
+    /// Whether it stands in `text` at `position`.
+    #[expect(
+        clippy::inline_always,
+        reason = "a call for each label costs as much as what it does (measured)"
+    )]
+    #[inline(always)]
+    pub(super) fn stands_in(&self, text: &[u8], position: usize) -> bool {
+        let rest = text.get(position..).unwrap_or_default();
+        let Self::Inline { length, bytes } = self else { return rest.starts_with(self) };
         let length = usize::from(*length);
-        // Eight bytes at once, without a call: nearly all labels differ in these.
-        let (Some(first), Some(own)) = (text.first_chunk(), bytes.first_chunk()) else {
-            return text.get(..length).is_some_and(|text| text.iter().eq(self.iter()));
+        let Some(own) = bytes.first_chunk() else { return rest.starts_with(self) };
+        // Eight bytes at once, without a call: nearly all labels differ in these. Near its end those of the text are the upper ones of its last
+        // eight.
+        let word = match (rest.first_chunk(), text.last_chunk()) {
+            (Some(first), _) => u64::from_le_bytes(*first),
+            (None, _) if length > rest.len() => return false,
+            (None, Some(last)) => u64::from_le_bytes(*last).unbounded_shr(bits(WORD_BYTES - rest.len())),
+            (None, None) => return rest.iter().zip(self.iter()).all(|(text, own)| text == own),
         };
-        let differences = u64::from_le_bytes(*first) ^ u64::from_le_bytes(*own);
-        if let Some(unused) = size_of_val(first).checked_sub(length) {
-            return differences.unbounded_shl(8 * u32::try_from(unused).unwrap_or(0)) == 0;
+        let differences = word ^ u64::from_le_bytes(*own);
+        if let Some(unused) = WORD_BYTES.checked_sub(length) {
+            return differences.unbounded_shl(bits(unused)) == 0;
         }
-        differences == 0 && text.get(..length).is_some_and(|text| *text == **self)
+        differences == 0 && rest.starts_with(self)
     }
 
     /// A label without its first bytes. Shares the memory of the whole.
@@ -129,10 +155,14 @@ mod tests {
             let label = Label::from(&text[..length]);
             assert_eq!(*label, text[..length]);
             for count in 0..=text.len() {
-                assert_eq!(label.begins(&text[..count]), count >= length, "{length} of {count}");
+                for before in [0, 3, 20] {
+                    let text = [&[b'x'; 20][..before], &text[..count]].concat();
+                    let context = format!("{length} of {count} behind {before}");
+                    assert_eq!(label.stands_in(&text, before), count >= length, "{context}");
+                }
                 let other: Vec<u8> =
                     text.iter().map(|byte| byte + u8::from(usize::from(*byte) == count)).collect();
-                assert_eq!(label.begins(&other), count >= length, "{length}, another byte at {count}");
+                assert_eq!(label.stands_in(&other, 0), count >= length, "{length}, another byte at {count}");
             }
             for count in 0..=length {
                 assert_eq!(*label.clone().without_first(count), text[count..length], "{count} of {length}");

@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::children::{ByteSet, Children, ClassChild, FirstBytes, Kind};
+use super::children::{Children, ClassChild, Kind, Ways};
 use super::label::Label;
 use super::table::Table;
 use crate::pattern::class::Class;
@@ -50,13 +50,16 @@ pub(super) enum Rest {
     Anything = 1,
     /// There is one: it ends with a tail.
     Something = 2,
+    /// It is one token: the branch ends with one.
+    Token = 3,
 }
 
 impl End {
     const REST_SHIFT: u32 = 30;
+    const PATTERN_MASK: u32 = (1 << Self::REST_SHIFT) - 1;
     /// Patterns have lower numbers than this.
-    pub(super) const PATTERNS_END: u32 = 1 << Self::REST_SHIFT;
-    /// Of no branch. (Nothing asks for a rest of 3.)
+    pub(super) const PATTERNS_END: u32 = Self::PATTERN_MASK;
+    /// Of no branch: no pattern has the highest number.
     const NONE: Self = Self(u32::MAX);
 
     pub(super) fn new(rest: Rest, pattern: u32) -> Self {
@@ -68,12 +71,13 @@ impl End {
         match self.0 >> Self::REST_SHIFT {
             0 => Rest::Nothing,
             1 => Rest::Anything,
-            _ => Rest::Something,
+            2 => Rest::Something,
+            _ => Rest::Token,
         }
     }
 
     pub(super) fn pattern(self) -> u32 {
-        self.0 & (Self::PATTERNS_END - 1)
+        self.0 & Self::PATTERN_MASK
     }
 }
 
@@ -137,6 +141,12 @@ impl Node {
         Self { label, ..Self::default() }
     }
 
+    /// A node that is reached over this step.
+    pub(super) fn behind(step: Step<'_>) -> Self {
+        let is_star = matches!(step, Step::Key(STAR));
+        Self::with_label(if is_star { Label::STAR } else { Label::default() })
+    }
+
     pub(super) fn child(&self, step: Step<'_>) -> Option<u32> {
         match step {
             Step::Key(key) => self.next(key),
@@ -149,32 +159,22 @@ impl Node {
     /// The child over this key.
     #[inline]
     pub(super) fn next(&self, key: u8) -> Option<u32> {
+        self.ways().get(key)
+    }
+
+    /// The ways on over keys.
+    #[inline]
+    pub(super) fn ways(&self) -> Ways<'_> {
         match &self.children {
-            // All keys are in the one or in the other.
-            Some(children) if self.few.is_empty() => children.get(key),
-            _ => self.few.get(key),
+            // All of them are in the one or in the other.
+            Some(children) if self.few.is_empty() => children.ways(),
+            _ => Ways::Few(&self.few),
         }
     }
 
     #[inline]
     pub(super) fn classes(&self) -> &[ClassChild] {
         self.children.as_ref().map_or(&[], |children| children.classes())
-    }
-
-    /// The bytes that children begin with.
-    #[inline]
-    pub(super) fn first_bytes(&self) -> FirstBytes {
-        match &self.children {
-            None => FirstBytes::Few(self.few.keys()),
-            Some(children) => FirstBytes::Many(self.many_first_bytes(children)),
-        }
-    }
-
-    fn many_first_bytes(&self, children: &Children) -> ByteSet {
-        let mut bytes = ByteSet::EMPTY;
-        self.few.ways().filter(|way| way.0 < OPCODES).for_each(|way| bytes.insert(way.0));
-        children.add_to(&mut bytes);
-        bytes
     }
 
     /// Whether nothing but stars is behind it, so that to reach it once is enough.
@@ -202,19 +202,20 @@ impl Node {
 
     /// Makes `child` what a step leads to. `mark` is for those that need one: see [`Step::needs_mark`].
     pub(super) fn link(&mut self, step: Step<'_>, child: u32, mark: Link) {
+        let scanned = self.label.is_star();
         match step {
             Step::Class(kind, class) => {
                 self.children.get_or_insert_default().set_class(kind, class, child, mark);
             }
             Step::Key(key) => {
                 if let Some(children) = self.children.as_mut().filter(|children| children.key_count() > 0) {
-                    children.set(key, child);
+                    children.set(key, child, scanned);
                 } else if !self.few.set(key, child) {
                     let children = self.children.get_or_insert_default();
                     for (key, node) in std::mem::take(&mut self.few).ways() {
-                        children.set(key, node);
+                        children.set(key, node, scanned);
                     }
-                    children.set(key, child);
+                    children.set(key, child, scanned);
                 }
             }
         }

@@ -5,7 +5,7 @@
 //! Matching is in `walk`.
 //!
 //! Invariants: the root is node 0 and is there while anything is; every other node leads to an end; a node over bytes with
-//! nothing but one child over bytes does not exist; a star or a tail that ends a branch is no node but a kind of end; a node
+//! nothing but one child over bytes does not exist; a star, a tail or a token that ends a branch is no node but a kind of end; a node
 //! has a mark if and only if it is below a star (or a run, or directories) and has a star behind it; a way over a run or over directories
 //! has a mark.
 
@@ -133,7 +133,7 @@ impl Trie {
         if let Some(child) = self.nodes[parent].child(step) {
             return child;
         }
-        let child = self.nodes.insert(Node::default());
+        let child = self.nodes.insert(Node::behind(step));
         let mark = if step.needs_mark() { Link::to(self.marks.insert(())) } else { Link::NONE };
         self.nodes[parent].link(step, child, mark);
         child
@@ -182,6 +182,7 @@ fn rest_of(element: Element<'_>, behind: Branch<'_>) -> Option<Rest> {
     match element {
         Element::Star if behind.is_empty() => Some(Rest::Anything),
         Element::Tail => Some(Rest::Something),
+        Element::Token if behind.is_empty() => Some(Rest::Token),
         _ => None,
     }
 }

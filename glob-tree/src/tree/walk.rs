@@ -77,7 +77,8 @@ where
     fn scan(&mut self, star: u32, from: usize) -> ControlFlow<()> {
         let node = &self.nodes[star];
         let classes = node.classes();
-        let mut firsts = node.first_bytes();
+        let ways = node.ways();
+        let mut firsts = ways.first_bytes();
         let mut start = from;
         for chunk in self.bytes.get(from..).unwrap_or_default().chunks(SCAN_BYTES) {
             self.steps += chunk.len() as u64;
@@ -90,18 +91,21 @@ where
                     self.follow_classes(classes, position);
                 }
                 let Some(&byte) = self.bytes.get(position) else { break };
-                if let Some(child) = node.next(byte)
+                if let Some(child) = ways.get(byte)
                     && self.follow_label(child, position)
-                    && self.nodes[child].is_spent()
                 {
-                    // Reached again it would have nothing to add.
-                    firsts.remove(byte);
-                    if classes.is_empty() {
-                        if firsts.is_empty() {
-                            return self.drain();
+                    if self.nodes[child].is_spent() {
+                        // Reached again it would have nothing to add.
+                        firsts.remove(byte);
+                        if classes.is_empty() {
+                            if firsts.is_empty() {
+                                return self.drain();
+                            }
+                            candidates &= firsts.positions(chunk);
                         }
-                        candidates &= firsts.positions(chunk);
                     }
+                } else if classes.is_empty() {
+                    continue;
                 }
                 self.drain()?;
             }
@@ -150,7 +154,7 @@ where
         let node = &self.nodes[node];
         let at_end = position == self.bytes.len();
         let again = node.mark.get().is_some_and(|mark| !self.scratch.stamps.insert(mark));
-        self.end(node, again, at_end)?;
+        self.end(node, position, again)?;
         for (key, child) in node.few.ways().take_while(|way| way.0 >= OPCODES) {
             self.follow_element(key, child, position, again, at_end);
         }
@@ -174,27 +178,30 @@ where
         }
     }
 
-    fn end(&mut self, node: &Node, again: bool, at_end: bool) -> ControlFlow<()> {
+    fn end(&mut self, node: &Node, position: usize, again: bool) -> ControlFlow<()> {
+        let at_end = position == self.bytes.len();
         match node.ends() {
             Ends::None => ControlFlow::Continue(()),
-            Ends::One(end) => self.hit_if(end, again, at_end),
+            Ends::One(end) => self.hit_if(end, position, again),
             Ends::Many(ends) => {
                 // Below a star a node is reached many times and ends once: none of the others may look at each end.
                 let open = ends.last().is_some_and(|end| end.rest() != Rest::Nothing);
                 if !at_end && (again || !open) {
                     return ControlFlow::Continue(());
                 }
-                ends.iter().try_for_each(|&end| self.hit_if(end, again, at_end))
+                ends.iter().try_for_each(|&end| self.hit_if(end, position, again))
             }
         }
     }
 
-    fn hit_if(&mut self, end: End, again: bool, at_end: bool) -> ControlFlow<()> {
+    fn hit_if(&mut self, end: End, position: usize, again: bool) -> ControlFlow<()> {
         self.steps += 1;
+        let at_end = position == self.bytes.len();
         let matches = match end.rest() {
             Rest::Nothing => at_end,
             Rest::Anything => !again,
             Rest::Something => !at_end,
+            Rest::Token => !at_end && position + self.token_bytes(position) == self.bytes.len(),
         };
         if matches { (self.hit)(end.pattern()) } else { ControlFlow::Continue(()) }
     }
@@ -211,7 +218,7 @@ where
     fn follow_label(&mut self, child: u32, position: usize) -> bool {
         let label = &self.nodes[child].label;
         self.steps += 1 + (label.len() / BYTES_PER_STEP) as u64;
-        let matches = self.bytes.get(position..).is_some_and(|rest| label.begins(rest));
+        let matches = label.stands_in(self.bytes, position);
         if matches {
             self.scratch.reached.push((child, position + label.len()));
         }
@@ -280,12 +287,18 @@ where
 
     /// A token begins only where the pattern has its start or a dot, and takes all up to the next dot.
     fn follow_token(&mut self, token: u32, position: usize) {
-        let rest = self.bytes.get(position..).unwrap_or_default();
-        let length = rest.iter().position(|&byte| byte == b'.').unwrap_or(rest.len());
-        self.steps += (length / BYTES_PER_STEP) as u64;
+        let length = self.token_bytes(position);
         if length > 0 {
             self.scratch.reached.push((token, position + length));
         }
+    }
+
+    /// What is left of the token at a position: all up to the next dot.
+    fn token_bytes(&mut self, position: usize) -> usize {
+        let rest = self.bytes.get(position..).unwrap_or_default();
+        let length = rest.iter().position(|&byte| byte == b'.').unwrap_or(rest.len());
+        self.steps += (length / BYTES_PER_STEP) as u64;
+        length
     }
 
     fn character(&self, position: usize) -> Option<char> {
