@@ -3,6 +3,8 @@
 
 #![no_main]
 
+#[path = "../../glob-tree/tests/suite/beside.rs"]
+mod beside;
 #[path = "../../glob-tree/tests/suite/script.rs"]
 mod script;
 

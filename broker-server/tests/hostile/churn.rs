@@ -42,11 +42,17 @@ async fn visit(victim: &Victim, number: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_connections_leave_nothing() {
-    let Some(victim) =
-        Victim::start_alone("churn::a_thousand_connections_leave_nothing", Limits::default()).await
-    else {
-        return;
-    };
+    check("churn::a_thousand_connections_leave_nothing", visit, async |_| {}).await;
+}
+
+/// A thousand clients come, do what `visit` does, and go; then `serves` asks whether the server still does. `test` is the name of the test, which gets a
+/// process of its own.
+pub(crate) async fn check(
+    test: &'static str,
+    visit: impl AsyncFn(&Victim, usize),
+    serves: impl AsyncFnOnce(&Victim),
+) {
+    let Some(victim) = Victim::start_alone(test, Limits::default()).await else { return };
     let honest = Honest::start(victim.address).await;
     let at_rest = (victim.server.tasks(), victim.connections(), victim.server.broker().subscriptions());
     // The first ones fill what is kept for later: buffers, the runtime's and the allocator's own.
@@ -69,6 +75,7 @@ async fn a_thousand_connections_leave_nothing() {
     assert_growth(memory, 8 << 20);
     let told = victim.server.broker().totals().connections;
     assert!(told >= 1200, "{told} connections were counted");
+    serves(&victim).await;
     honest.finish().await;
     eventually("the honest pair is gone", || victim.connections() == 0).await;
     assert_eq!(victim.server.broker().subscriptions(), 0);

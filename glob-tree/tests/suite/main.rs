@@ -4,6 +4,7 @@
 
 mod adversarial;
 mod basics;
+mod beside;
 mod differential;
 mod model;
 mod oracle;

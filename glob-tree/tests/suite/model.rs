@@ -4,12 +4,14 @@
 //! Small alphabets make what is rare in life common here: shared prefixes, characters that share bytes (`é`, `è`), nested stars,
 //! alternatives that match twice.
 
-use glob_tree::{Batch, Dialect, GlobTree, Pattern, PatternLimits, Scratch, Separator};
+use glob_tree::{Dialect, GlobTree, Pattern, PatternLimits, Scratch, Separator};
 use proptest::prelude::*;
 
+use crate::beside::Beside;
 use crate::oracle;
 
 const RESERVED: char = '!';
+const ALTERNATIVES_MAX: usize = 4096;
 
 /// A valid glob: from its parts, so that alternatives and classes are common.
 fn glob() -> impl Strategy<Value = String> {
@@ -60,7 +62,8 @@ fn path() -> impl Strategy<Value = String> {
 
 /// A pattern within wide limits; a glob that goes over them is left out.
 fn pattern() -> impl Strategy<Value = Pattern> {
-    let limits = PatternLimits { stars_max: 64, alternatives_max: 4096, ..PatternLimits::default() };
+    let limits =
+        PatternLimits { stars_max: 64, alternatives_max: ALTERNATIVES_MAX, ..PatternLimits::default() };
     let parse = move |text: String, dialect| Pattern::parse(&text, dialect, &limits);
     prop_oneof![
         2 => glob().prop_filter_map("too complex", move |text| parse(text, Dialect::Glob).ok()),
@@ -104,94 +107,20 @@ fn script() -> impl Strategy<Value = (Vec<Pattern>, Vec<Operation>)> {
     })
 }
 
-/// The obvious implementation, and the tree beside it.
-struct Model {
-    tree: GlobTree<u8>,
-    pairs: Vec<(Pattern, u8)>,
-    reserved: Option<char>,
-    scratch: Scratch,
-}
-
-impl Model {
-    fn apply(&mut self, patterns: &[Pattern], operation: &Operation) {
-        match operation {
-            Operation::Insert(at, value) => self.insert(&patterns[*at], *value),
-            Operation::Remove(at, value) => self.remove(&patterns[*at], *value),
-            Operation::Ask(text) => self.ask(text),
-        }
-        assert_eq!((self.tree.len(), self.tree.is_empty()), (self.pairs.len(), self.pairs.is_empty()));
-    }
-
-    fn find(&self, pattern: &Pattern, value: u8) -> Option<usize> {
-        self.pairs.iter().position(|(own, own_value)| own == pattern && *own_value == value)
-    }
-
-    fn insert(&mut self, pattern: &Pattern, value: u8) {
-        let new = self.find(pattern, value).is_none();
-        assert_eq!(self.tree.contains(pattern, &value), !new);
-        assert_eq!(self.tree.insert(pattern, value), new, "{pattern:?}");
-        if new {
-            self.pairs.push((pattern.clone(), value));
-        }
-    }
-
-    fn remove(&mut self, pattern: &Pattern, value: u8) {
-        let at = self.find(pattern, value);
-        assert_eq!(self.tree.remove(pattern, &value), at.map(|_| value), "{pattern:?}");
-        at.map(|at| self.pairs.swap_remove(at));
-        assert!(!self.tree.contains(pattern, &value));
-    }
-
-    fn ask(&mut self, text: &str) {
-        let mut found = Vec::new();
-        self.tree.matches(text, &mut self.scratch, |value| found.push(*value));
-        found.sort_unstable();
-        let matching = self.pairs.iter().filter(|(pattern, _)| oracle::matches(pattern, text, self.reserved));
-        let mut expected: Vec<u8> = matching.map(|(_, value)| *value).collect();
-        expected.sort_unstable();
-        assert_eq!(found, expected, "{text:?} against {:?}", self.pairs);
-        assert_eq!(self.tree.is_match(text, &mut self.scratch), !expected.is_empty());
-        let batch: Batch = ["", text, "a.b"].into_iter().collect();
-        let mut in_batch = Vec::new();
-        self.tree.matches_batch(&batch, &mut self.scratch, |at, value| in_batch.push((at, *value)));
-        in_batch.retain(|found| found.0 == 1);
-        in_batch.sort_unstable();
-        assert!(in_batch.iter().map(|found| found.1).eq(expected), "{text:?} in a batch");
-    }
-
-    /// The tree has the shape of one that never held anything else.
-    fn compare_with_fresh(&self) {
-        let mut fresh = GlobTree::new();
-        for (pattern, value) in &self.pairs {
-            fresh.insert(pattern, *value);
-        }
-        assert_eq!(self.tree.node_count(), fresh.node_count(), "{:?}", self.pairs);
-        let mut listed: Vec<_> =
-            self.tree.iter().map(|(pattern, value)| format!("{pattern:?} {value}")).collect();
-        let mut expected: Vec<_> =
-            fresh.iter().map(|(pattern, value)| format!("{pattern:?} {value}")).collect();
-        listed.sort_unstable();
-        expected.sort_unstable();
-        assert_eq!(listed, expected);
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_tree_does_what_a_list_does((patterns, operations) in script(), reserve in any::<bool>()) {
-        let reserved = reserve.then_some(RESERVED);
-        let tree = reserved.map_or_else(GlobTree::new, GlobTree::with_reserved);
-        let mut model = Model { tree, pairs: Vec::new(), reserved, scratch: Scratch::default() };
+        let mut beside = Beside::new(reserve.then_some(RESERVED), ALTERNATIVES_MAX, oracle::matches);
         for operation in &operations {
-            model.apply(&patterns, operation);
+            match operation {
+                Operation::Insert(at, value) => beside.insert(&patterns[*at], *value),
+                Operation::Remove(at, value) => beside.remove(&patterns[*at], *value),
+                Operation::Ask(text) => beside.ask(text),
+            }
         }
-        model.compare_with_fresh();
-        while let Some((pattern, value)) = model.pairs.first().cloned() {
-            model.remove(&pattern, value);
-        }
-        prop_assert_eq!((model.tree.len(), model.tree.pattern_count(), model.tree.node_count()), (0, 0, 0));
+        beside.end();
     }
 
     #[test]

@@ -1,12 +1,11 @@
-//! A script of operations on a tree, read from bytes, each checked against a list of pairs. Random bytes make a random test of it, and the
+//! A script of operations on a tree, read from bytes, each checked against a list of pairs (`beside.rs`). Random bytes make a random test of it, and the
 //! fuzzer's bytes a fuzz target (`fuzz/fuzz_targets/trees.rs`).
 //!
 //! Every query is also held against the ceiling of steps that the crate's documentation gives.
 
-use glob_tree::{Batch, Dialect, GlobTree, Pattern, PatternLimits, Scratch, Separator};
+use glob_tree::{Dialect, Pattern, PatternLimits, Separator};
 
-/// What says whether a pattern matches a text, in a tree with this reserved character.
-pub(crate) type Matcher = fn(&Pattern, &str, Option<char>) -> bool;
+use super::beside::{Beside, Matcher};
 
 /// Parts of which patterns and texts are made. Few characters, so that what is rare in life is common here.
 const PARTS: [&str; 32] = [
@@ -54,34 +53,24 @@ pub(crate) fn run(script: &[u8], parts_max: usize, matcher: Matcher) -> usize {
     let mut script = script.iter().copied();
     let Some(first) = script.next() else { return 0 };
     let reserved = (first & 1 == 1).then_some('!');
-    let mut run = Run {
-        tree: reserved.map_or_else(GlobTree::new, GlobTree::with_reserved),
-        pairs: Vec::new(),
-        patterns: Vec::new(),
-        reserved,
-        scratch: Scratch::default(),
-        parts_max,
-        matcher,
-    };
+    let alternatives_max = PatternLimits::default().alternatives_max;
+    let beside = Beside::new(reserved, alternatives_max, matcher);
+    let mut run = Run { beside, patterns: Vec::new(), parts_max };
     let mut operations = 0;
     while let Some(operation) = script.next() {
         operations += 1;
         run.operation(operation, &mut script);
     }
-    run.end();
+    run.beside.end();
     operations
 }
 
 struct Run {
-    tree: GlobTree<u8>,
-    pairs: Vec<(Pattern, u8)>,
+    beside: Beside,
     /// Those that were ever inserted.
     patterns: Vec<Pattern>,
-    reserved: Option<char>,
-    scratch: Scratch,
     /// How long patterns and texts may be.
     parts_max: usize,
-    matcher: Matcher,
 }
 
 impl Run {
@@ -101,7 +90,7 @@ impl Run {
                 match Pattern::parse(&text, dialect, &PatternLimits::default()) {
                     Ok(pattern) if self.patterns.len() < PATTERNS_MAX => {
                         self.patterns.push(pattern.clone());
-                        self.insert(&pattern, value);
+                        self.beside.insert(&pattern, value);
                     }
                     Ok(_) => {}
                     Err(error) => assert!(error.offset <= text.len() && !error.to_string().is_empty()),
@@ -109,87 +98,20 @@ impl Run {
             }
             4..8 => {
                 if let Some(pattern) = self.chosen(chosen) {
-                    self.insert(&pattern, value);
+                    self.beside.insert(&pattern, value);
                 }
             }
             8..12 => {
                 if let Some(pattern) = self.chosen(chosen) {
-                    self.remove(&pattern, value);
+                    self.beside.remove(&pattern, value);
                 }
             }
-            _ => {
-                let text = written(&TEXT_PARTS, self.parts_max, script);
-                self.ask(&text);
-            }
+            _ => self.beside.ask(&written(&TEXT_PARTS, self.parts_max, script)),
         }
-        assert_eq!((self.tree.len(), self.tree.is_empty()), (self.pairs.len(), self.pairs.is_empty()));
     }
 
     fn chosen(&self, number: usize) -> Option<Pattern> {
         self.patterns.get(number % self.patterns.len().max(1)).cloned()
-    }
-
-    fn find(&self, pattern: &Pattern, value: u8) -> Option<usize> {
-        self.pairs.iter().position(|(own, own_value)| *own_value == value && own == pattern)
-    }
-
-    fn insert(&mut self, pattern: &Pattern, value: u8) {
-        let new = self.find(pattern, value).is_none();
-        assert_eq!(self.tree.contains(pattern, &value), !new);
-        assert_eq!(self.tree.insert(pattern, value), new, "{pattern:?}");
-        if new {
-            self.pairs.push((pattern.clone(), value));
-        }
-    }
-
-    fn remove(&mut self, pattern: &Pattern, value: u8) {
-        let at = self.find(pattern, value);
-        assert_eq!(self.tree.remove(pattern, &value), at.map(|_| value), "{pattern:?}");
-        at.map(|at| self.pairs.swap_remove(at));
-        assert!(!self.tree.contains(pattern, &value));
-    }
-
-    fn ask(&mut self, text: &str) {
-        let mut found: Vec<u8> = Vec::new();
-        let steps = self.tree.matches_into(text, &mut self.scratch, &mut found);
-        found.sort_unstable();
-        let matching = self.pairs.iter().filter(|(pattern, _)| (self.matcher)(pattern, text, self.reserved));
-        let mut expected: Vec<u8> = matching.map(|(_, value)| *value).collect();
-        expected.sort_unstable();
-        assert_eq!(found, expected, "{text:?} against {:?}", self.pairs);
-        assert_eq!(self.tree.is_match(text, &mut self.scratch), !expected.is_empty());
-        self.hold_against_ceiling(steps, text, expected.len());
-
-        let batch: Batch = ["a", text, "b.a"].into_iter().collect();
-        let mut found = Vec::new();
-        self.tree.matches_batch(&batch, &mut self.scratch, |at, value| found.push((at, *value)));
-        found.retain(|(at, _)| *at == 1);
-        found.sort_unstable();
-        assert!(found.iter().map(|found| found.1).eq(expected), "{text:?} in a batch");
-    }
-
-    /// The documentation's ceiling, with what the labels and the branches can be at most.
-    fn hold_against_ceiling(&self, steps: u64, text: &str, found: usize) {
-        let combinations = |pattern: &Pattern| if pattern.as_str().contains('{') { 64 } else { 1 };
-        let branches: usize = self.pairs.iter().map(|(pattern, _)| combinations(pattern)).sum();
-        let label_bytes: usize =
-            self.pairs.iter().map(|(pattern, _)| combinations(pattern) * pattern.as_str().len()).sum();
-        let ceiling =
-            (text.len() + 1) * (4 * self.tree.node_count() + label_bytes / 16) + 2 * branches + found + 1;
-        assert!(steps <= ceiling as u64, "{steps} steps, at most {ceiling}: {text:?} in {:?}", self.pairs);
-    }
-
-    fn end(mut self) {
-        let mut fresh = GlobTree::new();
-        for (pattern, value) in &self.pairs {
-            fresh.insert(pattern, *value);
-        }
-        assert_eq!(self.tree.node_count(), fresh.node_count(), "{:?}", self.pairs);
-        assert_eq!(self.tree.iter().count(), self.pairs.len());
-        while let Some((pattern, value)) = self.pairs.first().cloned() {
-            self.remove(&pattern, value);
-        }
-        assert_eq!((self.tree.len(), self.tree.pattern_count(), self.tree.node_count()), (0, 0, 0));
     }
 }
 

@@ -9,8 +9,9 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
 use super::{CHUNK, Peer, exchange};
+use crate::churn;
 use crate::honest::Honest;
-use crate::support::{Victim, assert_growth, eventually, open_handles, resident_bytes};
+use crate::support::{Victim, assert_growth, eventually, resident_bytes};
 
 /// Far more than the buffers of the system hold in both directions.
 const SENT_MAX: usize = 64 << 20;
@@ -145,30 +146,5 @@ async fn visit(victim: &Victim, number: usize) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_connections_leave_nothing() {
     let test = "nats::floods::a_thousand_connections_leave_nothing";
-    let Some(victim) = Victim::start_alone(test, Limits::default()).await else { return };
-    let honest = Honest::start(victim.address).await;
-    let at_rest = (victim.server.tasks(), victim.connections(), victim.server.broker().subscriptions());
-    // The first ones fill what is kept for later: buffers, the runtime's and the allocator's own.
-    for number in 0..200 {
-        visit(&victim, number).await;
-    }
-    // An honest newcomer may be there at the moment.
-    let is_at_rest = || {
-        let now = (victim.server.tasks(), victim.connections(), victim.server.broker().subscriptions());
-        now.0 <= at_rest.0 + 2 && now.1 <= at_rest.1 + 1 && now.2 <= at_rest.2 + 1
-    };
-    eventually("the first ones are gone", is_at_rest).await;
-    let (memory, handles) = (resident_bytes(), open_handles());
-    for number in 0..1000 {
-        visit(&victim, number).await;
-    }
-    eventually("all are gone", is_at_rest).await;
-    // A newcomer has two handles, its own and the server's.
-    eventually("their handles are gone", || open_handles() <= handles + 2).await;
-    assert_growth(memory, 8 << 20);
-    exchange(victim.nats).await;
-    honest.finish().await;
-    eventually("the honest pair is gone", || victim.connections() == 0).await;
-    assert_eq!(victim.server.broker().subscriptions(), 0);
-    victim.stop().await;
+    churn::check(test, visit, async |victim| exchange(victim.nats).await).await;
 }
