@@ -2,8 +2,8 @@
 //!
 //! Every engine gets the same patterns and the same texts in one run, and must find as many as this crate does. A figure is the median
 //! of samples of at least 50 µs, in nanoseconds for one text; `-` where an engine does not take such a set. The set of 1,000,000
-//! patterns is too much for the peers, and is left out for them. To run a part of it, name classes and sizes:
-//! `cargo bench -p glob-tree -- mixed subject 1000 100000`.
+//! patterns is too much for the peers, and is left out for them. To run a part of it, name classes and sizes, and how large a set the peers may have:
+//! `cargo bench -p glob-tree -- mixed 'inner star' 1000 100000 peers=1000`; `changes`, `stars`, `memory` and `batch` are parts, too.
 
 #![allow(
     clippy::print_stdout,
@@ -25,7 +25,7 @@ use self::engines::{Engine, NAMES, Patterns, parse, tree};
 use self::workload::{CLASSES, HOT, Random, Workload};
 
 const SIZES: [usize; 4] = [10, 1000, 100_000, 1_000_000];
-/// The largest set for engines that build it as a whole, and for the loop.
+/// The largest set for engines that build it as a whole, and for the loop, unless the command says otherwise.
 const PEERS_MAX: usize = 100_000;
 /// How long one figure is measured for, and how short a sample may be.
 const BUDGET: Duration = Duration::from_millis(200);
@@ -35,12 +35,15 @@ const FEW_TEXTS: usize = 20;
 
 fn main() {
     // Cargo itself adds `--bench`.
-    let parts: Vec<String> = std::env::args().skip(1).filter(|part| part != "--bench").collect();
+    let mut parts: Vec<String> = std::env::args().skip(1).filter(|part| part != "--bench").collect();
+    let named_max = parts.iter().find_map(|part| part.strip_prefix("peers="));
+    let peers_max = named_max.map_or(PEERS_MAX, |max| max.parse().expect("peers= and a number"));
+    parts.retain(|part| !part.starts_with("peers="));
     let named = |name: &str| parts.iter().any(|part| part == name);
     let any_class = CLASSES.iter().any(|(_, name)| named(name.trim_matches('`')));
     let any_size = SIZES.iter().any(|size| named(&size.to_string()));
     if parts.is_empty() || named("changes") {
-        changes();
+        changes(peers_max);
     }
     if parts.is_empty() || named("stars") {
         stars();
@@ -62,13 +65,13 @@ fn main() {
             let wanted =
                 (!any_class || named(name.trim_matches('`'))) && (!any_size || named(&size.to_string()));
             if wanted {
-                queries(name, &Workload::new(class, size));
+                queries(name, &Workload::new(class, size), peers_max);
             }
         }
     }
 }
 
-fn queries(class: &str, workload: &Workload) {
+fn queries(class: &str, workload: &Workload, peers_max: usize) {
     let size = workload.patterns.len();
     let hot = vec![HOT.to_owned()];
     // Of few texts an engine that builds its states while it reads has them all ready.
@@ -81,9 +84,7 @@ fn queries(class: &str, workload: &Workload) {
     let mut expected: Vec<Vec<usize>> = Vec::new();
     let mut table = vec![[const { String::new() }; NAMES.len()]; rows.len() * 2];
     for (column, name) in NAMES.into_iter().enumerate() {
-        let peers = std::env::var_os("NO_PEERS").is_none();
-        let engine =
-            ((size <= PEERS_MAX && peers) || column == 0).then(|| Engine::build(name, &workload.patterns));
+        let engine = (size <= peers_max || column == 0).then(|| Engine::build(name, &workload.patterns));
         let Some(mut engine) = engine.flatten() else {
             for row in &mut table {
                 "-".clone_into(&mut row[column]);
@@ -151,7 +152,7 @@ fn figure(nanoseconds: f64) -> String {
 }
 
 /// Insert and remove of one pattern in a full set, and how long the others take to build theirs.
-fn changes() {
+fn changes(peers_max: usize) {
     println!("\nchanges of a full set, mixed patterns\n");
     println!("| patterns | parse, ns | insert, ns | remove, ns | globset builds in | RegexSet builds in |");
     println!("|---|---|---|---|---|---|");
@@ -160,7 +161,7 @@ fn changes() {
         let (parse, insert, remove) = change(&patterns);
         let build = |name| {
             let start = Instant::now();
-            let built = size <= PEERS_MAX && Engine::build(name, &patterns).is_some();
+            let built = size <= peers_max && Engine::build(name, &patterns).is_some();
             if built { format!("{:.1} ms", start.elapsed().as_secs_f64() * 1e3) } else { "-".to_owned() }
         };
         let (globset, regexes) = (build("globset"), build("RegexSet"));
