@@ -22,7 +22,7 @@ mod waiting;
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::mem;
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use self::flight::Written;
@@ -88,6 +88,8 @@ pub struct OutboxStats {
     pub messages_out: u64,
     /// Bytes written out, answers and events included.
     pub bytes_out: u64,
+    /// Values of messages that publishers handed over, and headers where NATS has them.
+    pub payload_bytes_out: u64,
     /// Messages missed: dropped by a policy, or not worth sending any more when their turn came.
     pub lagged: u64,
     /// Messages that were still waiting when the session ended.
@@ -107,6 +109,8 @@ pub struct Outbox {
     link: Arc<dyn Link>,
     /// [`Queue::readiness`], for those who choose between outboxes.
     readiness: AtomicU8,
+    /// See [`Outbox::count_payload`].
+    payload_bytes: AtomicU64,
     queue: Mutex<Queue>,
 }
 
@@ -156,7 +160,7 @@ impl Outbox {
     fn speaking(speech: Speech, session: u64, bytes_max: usize, link: Arc<dyn Link>) -> Self {
         let queue = Mutex::new(Queue::new(speech, bytes_max));
         let readiness = AtomicU8::new(Readiness::Ready as u8);
-        Outbox { session, bytes_max, link, readiness, queue }
+        Outbox { session, bytes_max, link, readiness, payload_bytes: AtomicU64::new(0), queue }
     }
 
     /// From now on it goes by the clock of a broker.
@@ -188,6 +192,13 @@ impl Outbox {
     /// From now on the session is told what it misses.
     pub(crate) fn tell(&self) {
         lock(&self.queue).losses.tells = true;
+    }
+
+    /// A publisher hands over messages whose values, and headers where NATS has them, are so long. Counted then and not when they are written, as nats-server
+    /// does.
+    #[inline]
+    pub(crate) fn count_payload(&self, bytes: u64) {
+        self.payload_bytes.fetch_add(bytes, Relaxed);
     }
 
     /// Appends messages of a subscription.
@@ -293,6 +304,7 @@ impl Outbox {
         let queue = lock(&self.queue);
         OutboxStats {
             lagged: queue.losses.lagged,
+            payload_bytes_out: self.payload_bytes.load(Relaxed),
             waiting_bytes: queue.waiting.bytes(),
             held_bytes: queue.line.bytes(),
             ..queue.stats

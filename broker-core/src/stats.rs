@@ -74,6 +74,8 @@ pub struct Totals {
     pub bytes_out: u64,
     /// Of the bytes read, values of messages, and on the NATS protocol their headers: what nats-server calls bytes.
     pub payload_bytes_in: u64,
+    /// The same of what publishers handed to it, when they did so.
+    pub payload_bytes_out: u64,
     /// Messages that subscribers missed.
     pub lagged: u64,
     /// Messages that waited for sessions when they ended.
@@ -261,6 +263,7 @@ impl SessionInfo {
             bytes_in: self.bytes_in.load(Relaxed),
             bytes_out: out.bytes_out,
             payload_bytes_in: self.payload_bytes_in.load(Relaxed),
+            payload_bytes_out: out.payload_bytes_out,
             lagged: out.lagged,
             lost: out.lost,
             thinned: out.thinned,
@@ -278,6 +281,7 @@ impl Totals {
         self.bytes_in += other.bytes_in;
         self.bytes_out += other.bytes_out;
         self.payload_bytes_in += other.payload_bytes_in;
+        self.payload_bytes_out += other.payload_bytes_out;
         self.lagged += other.lagged;
         self.lost += other.lost;
         self.thinned += other.thinned;

@@ -5,7 +5,8 @@
 use std::time::{Duration, Instant};
 
 use broker_core::wire::nats::{
-    Command, Decoder, NatsError, NatsLimits, Publish, encode, headers_from_map, headers_to_map, message_end,
+    Command, Decoder, Extent, NatsError, NatsLimits, Publish, encode, headers_from_map, headers_to_map,
+    message_extent,
 };
 use serde_json::Value as Json;
 
@@ -94,9 +95,11 @@ fn messages_are_what_the_encoder_writes() {
         let (reply, headers) = (bytes(&vector, "reply"), bytes(&vector, "headers"));
         encode::message(&mut written, field("subject"), field("sid"), reply, headers, field("payload"));
         assert_eq!(written.escape_ascii().to_string(), frame.escape_ascii().to_string());
-        assert_eq!(message_end(&[frame, b"MSG"].concat()), Some(frame.len()));
+        let payload_bytes = headers.map_or(0, <[u8]>::len) + field("payload").len();
+        let extent = Extent { bytes: frame.len(), payload_bytes };
+        assert_eq!(message_extent(&[frame, b"MSG"].concat()), Some(extent));
         for cut in 0..frame.len() {
-            assert_eq!(message_end(&frame[..cut]), None, "{vector}: a proper prefix of {cut}");
+            assert_eq!(message_extent(&frame[..cut]), None, "{vector}: a proper prefix of {cut}");
         }
     }
 }

@@ -9,7 +9,7 @@ use super::chunk::{Chunk, GATHER_BYTES, Kind, Label};
 use super::waiting::shrink;
 use super::{Policy, Speech};
 use crate::wire::native::value_end;
-use crate::wire::nats::message_end;
+use crate::wire::nats::message_extent;
 
 /// What one write may take. Bounds the bytes that a session holds beyond its outbox's limit.
 const FLIGHT_BYTES: usize = 256 << 10;
@@ -119,7 +119,7 @@ impl Flight {
 fn whole_frames(mut bytes: &[u8], speech: Speech) -> u64 {
     let end = |bytes: &[u8]| match speech {
         Speech::Native => value_end(bytes, usize::MAX).ok().flatten(),
-        Speech::Nats => message_end(bytes),
+        Speech::Nats => message_extent(bytes).map(|extent| extent.bytes),
     };
     let mut frames = 0;
     while let Some(end) = end(bytes) {

@@ -3,13 +3,13 @@
 use super::Speech;
 use super::chunk::Frames;
 use crate::wire::native::{Reader, value_end};
-use crate::wire::nats::message_end;
+use crate::wire::nats::message_extent;
 
 /// The end of the first frame of some: at least 1, if there is anything, and at most all.
 pub(super) fn frame_end(bytes: &[u8], speech: Speech) -> usize {
     let end = match speech {
         Speech::Native => value_end(bytes, usize::MAX).ok().flatten(),
-        Speech::Nats => message_end(bytes),
+        Speech::Nats => message_extent(bytes).map(|extent| extent.bytes),
     };
     end.unwrap_or(bytes.len())
 }

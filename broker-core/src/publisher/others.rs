@@ -1,5 +1,7 @@
 //! The part of a run that goes to others than native subscribers that want no meta: those that want it, NATS clients, members of groups.
 
+use std::mem;
+
 use bytes::Bytes;
 use smallvec::SmallVec;
 
@@ -50,6 +52,8 @@ struct NatsFrames {
     /// `HMSG subject sid ` of the last topic; without the first letter that of MSG.
     head: Vec<u8>,
     frames: Vec<u8>,
+    /// Payloads and headers in the frames.
+    payload_bytes: u64,
 }
 
 /// Frames for one member of a group.
@@ -60,6 +64,7 @@ struct Chosen {
     member: usize,
     frames: Vec<u8>,
     messages: u64,
+    payload_bytes: u64,
 }
 
 impl Others {
@@ -113,8 +118,12 @@ impl Others {
             }
         }
         let text = message.text(&mut self.scratch);
-        let skipped = usize::from(self.shared.is_some());
-        for (to, own) in targets.nats.iter().zip(&mut self.nats).skip(skipped) {
+        let mut shared = self.shared.is_some();
+        for (to, own) in targets.nats.iter().zip(&mut self.nats) {
+            own.payload_bytes += text.payload_bytes(to.headers);
+            if mem::take(&mut shared) {
+                continue;
+            }
             let before = own.frames.len();
             own.push(to, &text);
             self.total += own.frames.len() - before;
@@ -143,6 +152,7 @@ impl Others {
                         member: place - group.first,
                         frames: Vec::new(),
                         messages: 0,
+                        payload_bytes: 0,
                     });
                     *at = self.chosen.len();
                     self.chosen.last_mut()
@@ -153,15 +163,18 @@ impl Others {
             let Some(chosen) = chosen else { continue };
             let before = chosen.frames.len();
             let frames = &mut chosen.frames;
+            let mut payload_bytes = message.content_bytes() as u64;
             match &target.subscription.nats {
                 Some(delivery) => {
                     let text = message.text(&mut self.scratch);
                     text.message(message.topic(), delivery, frames);
+                    payload_bytes = text.payload_bytes(delivery.headers);
                 }
                 None if target.subscription.meta => message.with_meta(time_unix_ms, frames),
                 None => message.plain(frames),
             }
             chosen.messages += 1;
+            chosen.payload_bytes += payload_bytes;
             self.total += chosen.frames.len() - before;
             self.longest = self.longest.max(chosen.frames.len());
         }
@@ -184,20 +197,23 @@ impl Others {
         }
     }
 
-    pub(super) fn commit(&mut self, targets: &Targets, delivery: &mut Delivery<'_>) {
+    /// `content_bytes`: of the values of the run, as their publisher wrote them.
+    pub(super) fn commit(&mut self, targets: &Targets, content_bytes: u64, delivery: &mut Delivery<'_>) {
         self.longest = 0;
         self.total = 0;
-        delivery.hand_over(&mut self.with_meta, &targets.with_meta);
-        if let (Some(shared), Some(first)) = (self.shared.take(), targets.nats.first()) {
-            delivery.share(&shared, &first.targets);
-        }
+        delivery.hand_over(&mut self.with_meta, content_bytes, &targets.with_meta);
+        let mut shared = self.shared.take();
         for (to, own) in targets.nats.iter().zip(&mut self.nats) {
-            delivery.hand_over(&mut own.frames, &to.targets);
+            let payload_bytes = mem::take(&mut own.payload_bytes);
+            if let Some(shared) = shared.take() {
+                delivery.share(&shared, payload_bytes, &to.targets);
+            }
+            delivery.hand_over(&mut own.frames, payload_bytes, &to.targets);
         }
-        for Chosen { group, member, frames, messages } in self.chosen.drain(..) {
+        for Chosen { group, member, frames, messages, payload_bytes } in self.chosen.drain(..) {
             let member = targets.groups.get(group).and_then(|group| group.members.get(member));
             if let Some(member) = member {
-                delivery.push_to_member(&member.target, frames, messages);
+                delivery.push_to_member(&member.target, frames, messages, payload_bytes);
             }
         }
         delivery.end(&mut self.ended);

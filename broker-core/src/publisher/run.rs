@@ -25,6 +25,8 @@ const COPIED_BYTES_MAX: usize = 4 << 10;
 
 #[derive(Debug, Default)]
 pub(super) struct Run {
+    /// Of the values, as their publisher wrote them.
+    content_bytes: u64,
     targets: Option<Arc<Targets>>,
     /// Frames `[topic, value]`.
     plain: Vec<u8>,
@@ -65,6 +67,7 @@ impl Run {
     pub(super) fn push<'a, M: Source<'a>>(&mut self, message: &M, slot: usize, time_unix_ms: u64) {
         let Some(targets) = &self.targets else { return };
         self.messages += 1;
+        self.content_bytes += message.content_bytes() as u64;
         if !targets.plain.is_empty() {
             message.plain(&mut self.plain);
         }
@@ -83,6 +86,7 @@ impl Run {
     ) {
         let Some(targets) = &self.targets else { return };
         self.messages += 1;
+        self.content_bytes += message.content_bytes() as u64;
         self.expires_ms = message.ttl_ms().map_or(NEVER, |ttl_ms| now.monotonic_ms.saturating_add(ttl_ms));
         match shared {
             Some(Shared::Pair(pair)) => self.shared = Some(pair),
@@ -105,14 +109,15 @@ impl Run {
     pub(super) fn commit(&mut self, batch: u64, home: Option<&Arc<Outbox>>, effects: &mut Effects) -> usize {
         let Some(targets) = self.targets.take() else { return 0 };
         let messages = mem::take(&mut self.messages);
+        let content_bytes = mem::take(&mut self.content_bytes);
         let origin = home.map_or(Origin::Server, Origin::Session);
         let mut delivery = Delivery { messages, expires_ms: self.expires_ms, origin, batch, effects };
         if let Some(shared) = self.shared.take() {
-            delivery.share(&shared, &targets.plain);
+            delivery.share(&shared, content_bytes, &targets.plain);
         }
-        delivery.hand_over(&mut self.plain, &targets.plain);
+        delivery.hand_over(&mut self.plain, content_bytes, &targets.plain);
         if !targets.is_plain() {
-            self.others.commit(&targets, &mut delivery);
+            self.others.commit(&targets, content_bytes, &mut delivery);
         }
         targets.len() + mem::take(&mut self.others.steps)
     }
@@ -136,48 +141,56 @@ pub(super) struct Delivery<'a> {
 }
 
 impl Delivery<'_> {
-    pub(super) fn hand_over(&mut self, frames: &mut Vec<u8>, targets: &[Target]) {
+    pub(super) fn hand_over(&mut self, frames: &mut Vec<u8>, payload_bytes: u64, targets: &[Target]) {
         match targets {
             _ if frames.is_empty() => {}
             targets if frames.len() <= COPIED_BYTES_MAX => {
                 for target in targets {
-                    self.give(target, Frames::Copied(frames));
+                    self.give(target, Frames::Copied(frames), payload_bytes);
                 }
                 frames.clear();
             }
-            [target] => self.give(target, Frames::Owned(mem::take(frames))),
-            targets => self.share(&Bytes::from(mem::take(frames)), targets),
+            [target] => self.give(target, Frames::Owned(mem::take(frames)), payload_bytes),
+            targets => self.share(&Bytes::from(mem::take(frames)), payload_bytes, targets),
         }
     }
 
-    pub(super) fn share(&mut self, frames: &Bytes, targets: &[Target]) {
+    pub(super) fn share(&mut self, frames: &Bytes, payload_bytes: u64, targets: &[Target]) {
         for target in targets {
-            self.give(target, Frames::Shared(frames));
+            self.give(target, Frames::Shared(frames), payload_bytes);
         }
     }
 
     /// All of the run, or as much of it as the subscription may still get.
     #[inline]
-    fn give(&mut self, target: &Target, frames: Frames<'_>) {
+    fn give(&mut self, target: &Target, frames: Frames<'_>, payload_bytes: u64) {
         let messages = self.messages;
-        let Some(delivery) = &target.subscription.nats else { return self.push(target, frames, messages) };
+        let Some(delivery) = &target.subscription.nats else {
+            return self.push(target, frames, messages, payload_bytes);
+        };
         let claim = delivery.claim(messages);
         if claim.ends {
             self.effects.ended.push(target.clone());
         }
         if claim.messages == messages {
-            self.push(target, frames, messages);
+            self.push(target, frames, messages, payload_bytes);
         } else if claim.messages > 0 {
-            let first = first_messages(frames.bytes(), claim.messages);
-            self.push(target, Frames::Copied(first), claim.messages);
+            let (first, payload_bytes) = first_messages(frames.bytes(), claim.messages);
+            self.push(target, Frames::Copied(first), claim.messages, payload_bytes);
         }
     }
 
     /// What a member of a group was chosen for. It is counted for the member already.
-    pub(super) fn push_to_member(&mut self, target: &Target, frames: Vec<u8>, messages: u64) {
+    pub(super) fn push_to_member(
+        &mut self,
+        target: &Target,
+        frames: Vec<u8>,
+        messages: u64,
+        payload_bytes: u64,
+    ) {
         let frames =
             if frames.len() <= COPIED_BYTES_MAX { Frames::Copied(&frames) } else { Frames::Owned(frames) };
-        self.push(target, frames, messages);
+        self.push(target, frames, messages, payload_bytes);
     }
 
     /// Notes subscriptions that have had their last message.
@@ -186,8 +199,9 @@ impl Delivery<'_> {
     }
 
     #[inline]
-    fn push(&mut self, target: &Target, frames: Frames<'_>, messages: u64) {
+    fn push(&mut self, target: &Target, frames: Frames<'_>, messages: u64, payload_bytes: u64) {
         let Target { outbox, subscription } = target;
+        outbox.count_payload(payload_bytes);
         let parcel = Parcel { subscription, messages, expires_ms: self.expires_ms, origin: self.origin };
         let pushed = outbox.push(frames, &parcel, self.batch);
         if pushed.flush {
@@ -209,12 +223,13 @@ fn note(outboxes: &mut Vec<Arc<Outbox>>, outbox: &Arc<Outbox>) {
     }
 }
 
-/// The first so many messages of NATS.
-fn first_messages(frames: &[u8], messages: u64) -> &[u8] {
-    let mut end = 0;
+/// The first so many messages of NATS, and the bytes of their payloads.
+fn first_messages(frames: &[u8], messages: u64) -> (&[u8], u64) {
+    let (mut end, mut payload_bytes) = (0, 0);
     for _ in 0..messages {
-        let rest = frames.get(end..).unwrap_or_default();
-        end += nats::message_end(rest).unwrap_or(rest.len());
+        let Some(extent) = nats::message_extent(frames.get(end..).unwrap_or_default()) else { break };
+        end += extent.bytes;
+        payload_bytes += extent.payload_bytes as u64;
     }
-    frames.get(..end).unwrap_or(frames)
+    (frames.get(..end).unwrap_or(frames), payload_bytes)
 }

@@ -90,6 +90,13 @@ pub(crate) struct TextScratch {
 }
 
 impl Text<'_> {
+    /// The payload, and the headers where they go with it: what nats-server counts.
+    #[inline]
+    pub(crate) fn payload_bytes(&self, headers: bool) -> u64 {
+        let headers = self.headers.filter(|_| headers).map_or(0, <[u8]>::len);
+        (headers + self.payload.len()) as u64
+    }
+
     /// Appends the message as it goes to a subscription.
     pub(crate) fn message(&self, topic: &[u8], to: &NatsDelivery, out: &mut Vec<u8>) {
         let headers = self.headers.filter(|_| to.headers);

@@ -12,7 +12,7 @@ mod info;
 pub use connect::Connect;
 pub(crate) use decode::Plain;
 pub use decode::{Command, Decoded, Decoder, NatsLimits, Publish};
-pub use encode::message_end;
+pub use encode::{Extent, message_extent};
 pub use error::NatsError;
 pub use headers::{headers_from_map, headers_to_map};
 pub use info::Info;

@@ -2,8 +2,8 @@
 
 use broker_core::wire::native::value_end;
 use broker_core::wire::nats::{
-    Command, Connect, Decoded, Decoder, NatsError, NatsLimits, Publish, encode, headers_from_map,
-    headers_to_map, message_end,
+    Command, Connect, Decoded, Decoder, Extent, NatsError, NatsLimits, Publish, encode, headers_from_map,
+    headers_to_map, message_extent,
 };
 
 use super::{Cuts, is_part_of};
@@ -108,12 +108,14 @@ fn check_publish(frame: &[u8], publish: &Publish<'_>, limits: NatsLimits) {
     assert!(payload.len() + headers.map_or(0, <[u8]>::len) <= limits.payload_bytes_max);
     let mut message = Vec::new();
     encode::message(&mut message, subject, b"7", reply, headers, payload);
-    assert_eq!(message_end(&message), Some(message.len()));
+    let payload_bytes = payload.len() + headers.map_or(0, <[u8]>::len);
+    let extent = |message: &[u8]| Some(Extent { bytes: message.len(), payload_bytes });
+    assert_eq!(message_extent(&message), extent(&message));
     if !tail.is_empty() {
         // What is sent on as it came is what would be written, but for zeros before a number.
         let head = if headers.is_some() { "HMSG " } else { "MSG " };
         let short = [head.as_bytes(), subject, b" 7 ", tail].concat();
-        assert_eq!(message_end(&short), Some(short.len()));
+        assert_eq!(message_extent(&short), extent(&short));
         let zeros = short.len() - message.len();
         assert!(short.ends_with(payload_end(&message, payload)) && zeros <= limits.control_line_bytes_max);
     }

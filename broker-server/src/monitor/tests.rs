@@ -207,22 +207,54 @@ async fn health_and_what_is_not_there() {
     server.stop().await;
 }
 
+/// What one client sends is counted when it is heard, what another one gets when it is handed over.
+async fn check_bytes(server: &Server, name: &str, bytes_in: usize, bytes_out: usize) {
+    let mut row = Value::Null;
+    let agree = async {
+        while (row["in_bytes"].as_u64(), row["out_bytes"].as_u64())
+            != (Some(bytes_in as u64), Some(bytes_out as u64))
+        {
+            let connz = json(server, "/connz").await;
+            let rows = connz["connections"].as_array().unwrap();
+            row = rows.iter().find(|row| row["name"] == name).unwrap().clone();
+        }
+    };
+    let agreed = timeout(DEADLINE, agree).await.is_ok();
+    assert!(agreed, "{name}: {row}, expected {bytes_in} in, {bytes_out} out");
+}
+
 /// What nats-server 2.9.10 counts: payloads and the headers that go with them. (nats-py's test suite asks for it.)
 #[tokio::test]
-async fn bytes_in_are_those_of_payloads() {
+async fn bytes_are_those_of_payloads() {
     const HEADERS: &str = "NATS/1.0\r\nA: b\r\n\r\n";
     let server = server().await;
+    let connect = |name: &str, headers: bool| {
+        format!("CONNECT {{\"verbose\":false,\"name\":\"{name}\",\"headers\":{headers}}}\r\n")
+    };
+    let subscribe = "SUB a 1\r\nSUB a q 2\r\nSUB b 3\r\nUNSUB 3 1\r\n";
+    let _one = client(&server, &(connect("one", true) + subscribe)).await;
+    let _plain = client(&server, &(connect("plain", false) + "SUB a 1\r\n")).await;
     let (length, large) = (HEADERS.len(), "x".repeat(40_000));
-    let commands = format!(
-        "CONNECT {{\"verbose\":false,\"headers\":true}}\r\nSUB a 1\r\nPUB a 2\r\nhi\r\nHPUB a {length} {}\r\n{HEADERS}hello\r\nPUB nobody 7\r\n1234567\r\nPUB a {}\r\n{large}\r\n",
+    let publish = format!(
+        "PUB a 2\r\nhi\r\nHPUB a {length} {}\r\n{HEADERS}hello\r\nPUB b 3\r\nabc\r\nPUB b 3\r\ndef\r\nPUB nobody 7\r\n1234567\r\nPUB a {}\r\n{large}\r\n",
         length + 5,
         large.len(),
     );
-    let _nats = client(&server, &commands).await;
-    let expected = 2 + length + 5 + 7 + large.len();
-    let connz = json(&server, "/connz").await;
-    assert_eq!(connz["connections"][0]["in_bytes"], expected, "{connz}");
-    assert_eq!(json(&server, "/varz").await["in_bytes"], expected);
+    let _two = client(&server, &(connect("two", true) + &publish)).await;
+    let a = 2 + 5 + large.len();
+    check_bytes(&server, "two", a + length + 3 + 3 + 7, 0).await;
+    // The group is sent to like the subscription beside it; of `b` there is one message.
+    check_bytes(&server, "one", 0, 2 * (a + length) + 3).await;
+    check_bytes(&server, "plain", 0, a).await;
+
+    // A value of the native protocol is what stands in its frame, and a payload without what says how long it is.
+    let mut native = TcpStream::connect(server.local_addr().unwrap()).await.unwrap();
+    native.write_all(b"\x81\xa7Publish\x91\x92\xa1a\xa3hey").await.unwrap();
+    check_bytes(&server, "one", 0, 2 * (a + length + 3) + 3).await;
+    check_bytes(&server, "plain", 0, a + 3).await;
+    let varz = json(&server, "/varz").await;
+    assert_eq!(varz["in_bytes"], a + length + 3 + 3 + 7 + 4, "{varz}");
+    assert_eq!(varz["out_bytes"], 2 * (a + length + 3) + 3 + a + 3, "{varz}");
     server.stop().await;
 }
 

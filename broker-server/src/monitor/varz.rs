@@ -124,7 +124,7 @@ pub(super) fn page(monitor: &Monitor) -> Varz {
         in_msgs: totals.messages_in,
         out_msgs: totals.messages_out,
         in_bytes: totals.payload_bytes_in,
-        out_bytes: totals.bytes_out,
+        out_bytes: totals.payload_bytes_out,
         slow_consumers: shared.closed.slow(),
         subscriptions: broker.subscriptions(),
         http_req_stats: monitor.requests(),

@@ -78,8 +78,17 @@ pub(crate) fn decimal(out: &mut Vec<u8>, number: usize) {
     out.extend_from_slice(digits.get(digits.len() - count..).unwrap_or_default());
 }
 
-/// Where the first MSG or HMSG of `bytes` ends, if it is whole. For what this module wrote.
-pub fn message_end(bytes: &[u8]) -> Option<usize> {
+/// How long a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    /// From its first letter to the line end behind its payload.
+    pub bytes: usize,
+    /// Headers and payload.
+    pub payload_bytes: usize,
+}
+
+/// How long the first MSG or HMSG of `bytes` is, if it is whole. For what this module wrote.
+pub fn message_extent(bytes: &[u8]) -> Option<Extent> {
     let line_bytes = memchr::memchr(b'\n', bytes)? + 1;
     let line = bytes.get(..line_bytes.checked_sub(2)?)?;
     let size = line.rsplit(|&byte| byte == b' ').next()?;
@@ -87,5 +96,5 @@ pub fn message_end(bytes: &[u8]) -> Option<usize> {
         number.checked_mul(10)?.checked_add(usize::from(digit.wrapping_sub(b'0')))
     })?;
     let end = line_bytes.checked_add(size)?.checked_add(2)?;
-    (end <= bytes.len()).then_some(end)
+    (end <= bytes.len()).then_some(Extent { bytes: end, payload_bytes: size })
 }
