@@ -89,9 +89,11 @@ impl Window {
     pub(crate) fn room(&mut self, sent: u64) -> u64 {
         let Some(window) = self.messages else { return u64::MAX };
         let half = window / 2;
-        if sent.saturating_sub(self.slowest_next) <= half {
-            return window - sent.saturating_sub(self.slowest_next);
+        let ahead = sent.saturating_sub(self.slowest_next);
+        if ahead < window {
+            return window - ahead;
         }
+        // Full, as far as is known. Whoever waits waits for half of it: many small batches would cost more.
         for _ in 0..2 {
             let Some((slot, next)) = self.flow.slowest() else { return u64::MAX };
             self.slowest_next = next;
@@ -152,6 +154,15 @@ mod tests {
             flow.advance(0, sent + 1);
             assert!(woken(&mut poll));
         }
+    }
+
+    #[test]
+    fn every_place_of_the_window_is_used() {
+        let mut window = Window::new(flow(1).0, Some(7));
+        for sent in 0..7 {
+            assert_eq!(window.room(sent), 7 - sent);
+        }
+        assert_eq!(window.room(7), 0);
     }
 
     #[test]
