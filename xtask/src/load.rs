@@ -12,6 +12,7 @@ mod baseline;
 mod bench;
 mod beside;
 mod busy;
+mod checks;
 mod clock;
 mod compare;
 mod find;

@@ -10,7 +10,7 @@ use super::frame::{Batch, Outgoing};
 use super::layout::Layouts;
 use super::payload::Payload;
 use super::peer::{Peer, Target};
-use super::protocol::{Filter, Replies, Wire};
+use super::protocol::{Filter, Replies, Terms, Wire};
 use super::publish::Answers;
 use super::scenario::{PublisherPlan, Scenario, SubscriberPlan};
 use super::session::{Session, connect};
@@ -127,7 +127,8 @@ impl<'a> Links<'a> {
         }
         let wanted = self.wanted(plan)?;
         let mut session = Session::open(wire, address, name)?;
-        let subscribed = session.subscribe_to(&wanted.filters, plan.queue.as_deref());
+        let terms = Terms { group: plan.queue.as_deref(), ..Terms::default() };
+        let subscribed = session.subscribe_to(&wanted.filters, terms);
         if plan.queue.is_some() {
             subscribed.context("the server takes no subscriber in a group")?;
         } else {

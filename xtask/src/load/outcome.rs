@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
+pub(crate) use super::checks::Checks;
 use super::latency::LatencySummary;
 use super::metric;
 use super::run::{per_second, total};
@@ -25,50 +26,21 @@ pub(crate) struct Sample {
     pub(crate) peer_resident_bytes: Option<u64>,
 }
 
-/// What became of all messages, from the first to the last, the warm-up included.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Checks {
-    /// Messages published.
-    pub(crate) sent: u64,
-    /// Messages that subscribers were to get, all together.
-    pub(crate) expected: u64,
-    /// Messages that subscribers got, each once.
-    pub(crate) delivered: u64,
-    /// Messages that the broker said (`Lagged`) it had left out because a subscriber was slow.
-    pub(crate) skipped: u64,
-    /// Messages that never came, and that the broker did not own up to.
-    pub(crate) lost: u64,
-    /// Messages that came twice.
-    pub(crate) duplicated: u64,
-    /// Messages that came after a later one of the same publisher.
-    pub(crate) reordered: u64,
-    /// Messages that were changed on the way, or that were not asked for.
-    pub(crate) corrupt: u64,
-    /// Messages that the broker said it had left out, but did not.
-    pub(crate) miscounted: u64,
-}
-
-impl Checks {
-    fn new(sent: u64, books: &[Books]) -> Self {
-        let Books { counts, expected, skipped, .. } = total(books);
-        let lost = books.iter().map(|books| books.missing.saturating_sub(books.skipped)).sum();
-        let miscounted = books.iter().map(|books| books.skipped.saturating_sub(books.missing)).sum();
-        Self {
-            sent,
-            expected,
-            delivered: counts.received,
-            skipped,
-            lost,
-            duplicated: counts.duplicated,
-            reordered: counts.reordered,
-            corrupt: counts.corrupt,
-            miscounted,
-        }
-    }
-
-    /// Whether the peer kept its promises. What a policy skipped, and told, is no breach.
-    pub(crate) fn hold(&self) -> bool {
-        self.lost + self.duplicated + self.reordered + self.corrupt + self.miscounted == 0
+/// What the books of all subscribers say.
+fn checks(sent: u64, books: &[Books]) -> Checks {
+    let Books { counts, expected, skipped, .. } = total(books);
+    let lost = books.iter().map(|books| books.missing.saturating_sub(books.skipped)).sum();
+    let miscounted = books.iter().map(|books| books.skipped.saturating_sub(books.missing)).sum();
+    Checks {
+        sent,
+        expected,
+        delivered: counts.received,
+        skipped,
+        lost,
+        duplicated: counts.duplicated,
+        reordered: counts.reordered,
+        corrupt: counts.corrupt,
+        miscounted,
     }
 }
 
@@ -201,6 +173,11 @@ pub(crate) struct Measured<'a> {
 }
 
 impl Outcome {
+    /// Whether the scenario measures something else than messages: then there is nothing to tell of them.
+    pub(crate) fn has_no_messages(&self) -> bool {
+        self.seconds == 0.0 && self.checks.expected == 0
+    }
+
     /// From what was measured. The figures of the scenario and the generator's verdict are for the caller to add.
     #[expect(clippy::cast_precision_loss, reason = "figures are shown with three digits")]
     pub(crate) fn new(measured: Measured<'_>) -> Self {
@@ -241,7 +218,7 @@ impl Outcome {
                 max_us: lag.max_us,
             }),
             limited_by_generator: None,
-            checks: Checks::new(sent, measured.books),
+            checks: checks(sent, measured.books),
             figures: Vec::new(),
             series: measured.series,
             recording,
@@ -262,11 +239,11 @@ mod tests {
             missing,
             skipped,
         };
-        let checks = Checks::new(10, &[books(10, 0, 0), books(4, 6, 6)]);
+        let checks = checks(10, &[books(10, 0, 0), books(4, 6, 6)]);
         assert_eq!((checks.delivered, checks.skipped, checks.lost), (14, 6, 0));
         assert!(checks.hold());
         // One subscriber's excess does not make up for another's loss.
-        let checks = Checks::new(10, &[books(8, 2, 0), books(10, 0, 2)]);
+        let checks = super::checks(10, &[books(8, 2, 0), books(10, 0, 2)]);
         assert_eq!((checks.lost, checks.miscounted), (2, 2));
         assert!(!checks.hold());
     }

@@ -5,6 +5,11 @@
 //! by [`give_back`] where a process ends without unwinding.
 
 mod model;
+#[cfg(all(test, unix))]
+#[expect(dead_code, reason = "the tests of the command use the rest of it")]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
+#[path = "../../tests/loadtest/pty.rs"]
+mod pty;
 mod terminal;
 mod view;
 
@@ -172,5 +177,44 @@ impl Watch for Progress<'_> {
 
     fn check(&mut self) -> Result<()> {
         self.process.as_mut().map_or(Ok(()), |process| process.check())
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::io::Read as _;
+
+    use portable_pty::CommandBuilder;
+
+    use super::*;
+
+    /// Set where this test is the program in the terminal.
+    const INSIDE: &str = "LOADTEST_PANICS_ON_STAGE";
+
+    #[test]
+    fn a_panic_on_any_thread_gives_the_terminal_back() {
+        if std::env::var_os(INSIDE).is_some() {
+            panic_on_stage();
+            return;
+        }
+        let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
+        let name = "load::progress::tests::a_panic_on_any_thread_gives_the_terminal_back";
+        command.args(["--exact", name, "--nocapture"]);
+        command.env(INSIDE, "1");
+        let mut terminal = pty::Terminal::start(command, 80, 24);
+        terminal.shows("a run that panics");
+        assert!(terminal.is_taken());
+        terminal.press("x");
+        terminal.ends(101);
+        terminal.is_restored();
+        terminal.shows("this thread panics on purpose");
+    }
+
+    fn panic_on_stage() {
+        let _stage = Stage::enter(false);
+        let _progress = Progress::new("a run that panics", None);
+        assert!(std::io::stdin().read_exact(&mut [0]).is_ok(), "a key is pressed");
+        let thread = std::thread::spawn(|| panic!("this thread panics on purpose"));
+        assert!(thread.join().is_ok(), "and the test with it");
     }
 }

@@ -16,6 +16,7 @@ mod requests;
 use std::borrow::Cow;
 
 use anyhow::{Context, Result, ensure};
+use broker_core::Policy;
 use broker_core::wire::native::{FrameScanner, WireLimits};
 use clap::ValueEnum;
 use serde::Serialize;
@@ -62,6 +63,15 @@ pub(crate) enum Got<'a> {
     Refused(String),
     /// What nobody waits for: confirmations, events of later versions.
     Other,
+}
+
+/// What a subscriber asks for beside its filter.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Terms<'a> {
+    /// The group that it shares its messages with.
+    pub(crate) group: Option<&'a str>,
+    /// What happens when it is slow; the server's default if `None`.
+    pub(crate) policy: Option<Policy>,
 }
 
 /// What a server says of itself at first.
@@ -158,11 +168,13 @@ impl Wire {
         }
     }
 
-    /// Appends a subscribe to `filter`, without retained messages where that can be said; of `group`, where there is one.
-    pub(crate) fn subscribe(self, out: &mut Vec<u8>, filter: &Filter, group: Option<&str>) -> Result<()> {
+    /// Appends a subscribe to `filter`, without retained messages where that can be said.
+    pub(crate) fn subscribe(self, out: &mut Vec<u8>, filter: &Filter, terms: Terms<'_>) -> Result<()> {
+        let Terms { group, policy } = terms;
         ensure!(group.is_none() || self.has_groups(), "the protocol {} has no groups", self.name());
+        ensure!(policy.is_none() || self == Self::Native, "the protocol {} has no policies", self.name());
         match self {
-            Self::Native => native::subscribe(out, filter.text(), group),
+            Self::Native => native::subscribe(out, filter.text(), terms),
             Self::Lbroker => native::subscribe_bare(out, filter.text()),
             Self::Nats => nats::subscribe(out, filter, group),
             Self::Redis => redis::subscribe(out, filter),

@@ -98,6 +98,8 @@ pub(crate) fn run(scenario: &Scenario, target: Target, watch: &mut dyn Watch) ->
     outcome.limited_by_generator = verdict(&publishers, &received, &outcome);
     for found in findings {
         outcome.checks.lost += found.lost;
+        outcome.checks.reordered += found.reordered;
+        outcome.checks.miscounted += found.miscounted;
         outcome.figures.extend(found.figures);
     }
     watch.end(&outcome);

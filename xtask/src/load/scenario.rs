@@ -19,7 +19,7 @@ use super::side::Side;
 pub(crate) use kind::Kind;
 pub(crate) use parameter::Flag;
 pub(crate) use plans::plan;
-pub(crate) use shape::ShapeArgs;
+pub(crate) use shape::{ShapeArgs, SlowMode};
 
 /// Bytes on their way to one subscriber, over all publishers, unless `--window` says otherwise. Far below the default outbox, so that
 /// nothing has to be skipped. Measured with the relay: with 4 MiB it is half as fast at 1 KiB and 64 KiB, presumably because

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::protocol::{Decoder, Filter, Got, Greeting, Wire};
+use super::protocol::{Decoder, Filter, Got, Greeting, Terms, Wire};
 use crate::signal;
 
 /// How long an answer may take. Guessed; a broker under load answers within milliseconds.
@@ -116,12 +116,12 @@ impl Session {
 
     /// Subscribes to `patterns`, without their retained messages, and waits until all of that is done.
     pub(crate) fn subscribe(&mut self, patterns: &[String]) -> Result<()> {
-        self.subscribe_to(&Filter::all(self.wire, patterns)?, None)
+        self.subscribe_to(&Filter::all(self.wire, patterns)?, Terms::default())
     }
 
-    /// Subscribes to `filters`, as a member of `group` if there is one, and waits until all of that is done.
-    pub(crate) fn subscribe_to(&mut self, filters: &[Filter], group: Option<&str>) -> Result<()> {
-        self.send_all(filters, |wire, frames, filter| wire.subscribe(frames, filter, group))
+    /// Subscribes to `filters` on these terms, and waits until all of that is done.
+    pub(crate) fn subscribe_to(&mut self, filters: &[Filter], terms: Terms<'_>) -> Result<()> {
+        self.send_all(filters, |wire, frames, filter| wire.subscribe(frames, filter, terms))
     }
 
     /// Takes subscribes back, and waits until that is done.
@@ -183,7 +183,7 @@ impl Session {
         let mut frames = Vec::new();
         self.pings += 1;
         let number = self.pings.to_le_bytes();
-        self.wire.subscribe(&mut frames, &filter, None)?;
+        self.wire.subscribe(&mut frames, &filter, Terms::default())?;
         self.wire.publish(&mut frames, &marker, &number)?;
         self.stream.set_read_timeout(Some(MARKER_EVERY))?;
         let started = Instant::now();
@@ -208,7 +208,7 @@ impl Session {
     /// Subscribes to `pattern`, natively, and counts the retained messages that come.
     pub(crate) fn count_retained(&mut self, pattern: &str) -> Result<u64> {
         let mut frames = Vec::new();
-        Wire::Lbroker.subscribe(&mut frames, &Filter::new(self.wire, 1, pattern)?, None)?;
+        Wire::Lbroker.subscribe(&mut frames, &Filter::new(self.wire, 1, pattern)?, Terms::default())?;
         self.wire.ping(&mut frames, 0);
         self.send(&frames)?;
         let mut count = 0;

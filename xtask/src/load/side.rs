@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use broker_core::Policy;
 
 use super::clock::nanos;
 use super::flow::Flow;
@@ -39,8 +40,10 @@ pub(crate) enum Side {
     SlowReaders {
         /// How many.
         count: usize,
-        /// What each reads; 0 for nothing.
-        bytes_per_s: usize,
+        /// How they read.
+        reads: Reads,
+        /// What they ask for when they are slow; the server's default if `None`.
+        policy: Option<Policy>,
     },
     /// One subscriber after the other joins and is sent retained messages.
     Joiner {
@@ -74,16 +77,29 @@ pub(crate) enum Side {
     Observer,
 }
 
+/// How a slow subscriber reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reads {
+    /// Nothing.
+    Never,
+    /// So many bytes a second.
+    Rate(usize),
+    /// A bit of what there is, and nothing for a while.
+    Bursts,
+}
+
 /// For people: what else there is, after "beside".
 impl fmt::Display for Side {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = |count: usize| grouped(count as u64);
         match self {
-            Self::SlowReaders { count: readers, bytes_per_s: 0 } => {
-                write!(f, "{} that never read", count(*readers))
-            }
-            Self::SlowReaders { count: readers, bytes_per_s } => {
-                write!(f, "{} that read {} B/s", count(*readers), count(*bytes_per_s))
+            Self::SlowReaders { count: readers, reads, policy } => {
+                match reads {
+                    Reads::Never => write!(f, "{} that never read", count(*readers))?,
+                    Reads::Rate(bytes) => write!(f, "{} that read {} B/s", count(*readers), count(*bytes))?,
+                    Reads::Bursts => write!(f, "{} that read in bursts", count(*readers))?,
+                }
+                policy.map_or(Ok(()), |policy| write!(f, ", {policy}"))
             }
             Self::Joiner { topics } => write!(f, "joiners to {} topics", count(*topics)),
             Self::Churn { sessions, patterns, .. } => {
@@ -104,6 +120,10 @@ pub(crate) struct Findings {
     pub(crate) figures: Vec<Figure>,
     /// Messages that somebody was to get, never got, and was not told of.
     pub(crate) lost: u64,
+    /// Messages that somebody got after a later one of the same publisher, or twice.
+    pub(crate) reordered: u64,
+    /// Messages that somebody was told to have missed, and got.
+    pub(crate) miscounted: u64,
 }
 
 impl Findings {
@@ -186,8 +206,8 @@ impl Side {
     /// If the peer cannot do it, or its protocol.
     pub(crate) fn prepare(&self, scenario: &Scenario, target: Target) -> Result<Box<dyn Work>> {
         Ok(match *self {
-            Self::SlowReaders { count, bytes_per_s } => {
-                Box::new(slow_readers::SlowReaders::new(scenario, target, count, bytes_per_s)?)
+            Self::SlowReaders { count, reads, policy } => {
+                Box::new(slow_readers::SlowReaders::new(scenario, target, count, reads, policy)?)
             }
             Self::Joiner { topics } => Box::new(joiner::Joiner::new(scenario, target, topics)?),
             Self::Churn { sessions, patterns, pause } => {

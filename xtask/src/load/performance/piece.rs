@@ -16,7 +16,7 @@ use crate::load::outcome::{Outcome, Unit};
 use crate::load::peer::Peer;
 use crate::load::protocol::Wire;
 use crate::load::report::{Table, in_unit, micros};
-use crate::load::scenario::{Kind, ShapeArgs, Times, plan};
+use crate::load::scenario::{Kind, Scenario, ShapeArgs, Times, plan};
 use crate::load::{beside, metric};
 
 /// Idle connections of the rows about memory.
@@ -33,6 +33,8 @@ pub(crate) enum Piece {
     Memory,
     /// Good subscribers beside some that never read
     SlowConsumer,
+    /// Fifty good subscribers beside fifty slow ones, under every policy
+    Policies,
     /// Four sizes of payload, beside other servers, each in its own protocol
     Sizes,
     /// Many publishers, many subscribers, none: the same
@@ -89,10 +91,11 @@ impl Given {
 
 impl Piece {
     /// All that are measured, in the order in which `--report` alone does it: the soak comes last, it takes the longest.
-    pub(crate) const MEASURED: [Self; 9] = [
+    pub(crate) const MEASURED: [Self; 10] = [
         Self::Relay,
         Self::Memory,
         Self::SlowConsumer,
+        Self::Policies,
         Self::Sizes,
         Self::Shapes,
         Self::Nats,
@@ -107,6 +110,7 @@ impl Piece {
             Self::Relay => "relay",
             Self::Memory => "memory",
             Self::SlowConsumer => "slow-consumer",
+            Self::Policies => "policies",
             Self::Sizes => "sizes",
             Self::Shapes => "shapes",
             Self::Nats => "nats",
@@ -127,7 +131,8 @@ impl Piece {
         match self {
             Self::Relay => compared(native, rows::relay(times)?, &[Peer::Relay]),
             Self::Memory => footprint(native),
-            Self::SlowConsumer => slow_consumer(native, times, given.runs),
+            Self::SlowConsumer => slow_consumers(native, &[rows::slow_consumer(times)?], given.runs),
+            Self::Policies => slow_consumers(native, &rows::policies(times)?, given.runs),
             Self::Sizes => compared(native, rows::sizes(times)?, &ALL),
             Self::Shapes => compared(native, rows::shapes(times)?, &ALL),
             Self::Nats => compared(nats, rows::nats(times)?, &[Peer::NatsServer]),
@@ -180,13 +185,25 @@ fn footprint(bench: &Bench) -> Result<Found> {
     })
 }
 
-fn slow_consumer(bench: &Bench, times: Times, runs: usize) -> Result<Found> {
+fn slow_consumers(bench: &Bench, scenarios: &[Scenario], runs: usize) -> Result<Found> {
+    let times = scenarios.first().context("nothing to run")?.times;
     let mut outcomes = Vec::new();
-    for scenario in rows::slow_consumers(times)? {
+    for scenario in scenarios {
         let run = |scenario: &_, note: &str| bench.run(scenario, Peer::Broker, note);
-        outcomes.extend(beside::run(&scenario, runs, run)?);
+        outcomes.extend(beside::run(scenario, runs, run)?);
     }
-    let figures = ["p50", "p90", "p99", "p999", "p99_ratio", "lost", "slow_skipped", "slow_lost", "memory"];
+    let figures = [
+        "p50",
+        "p99",
+        "p50_ratio",
+        "p99_ratio",
+        "lost",
+        "slow_received",
+        "slow_skipped",
+        "slow_lost",
+        "slow_closed",
+        "memory",
+    ];
     Ok(Found {
         how: how(runs, times),
         tables: vec![by_scenario(&outcomes, &figures)],

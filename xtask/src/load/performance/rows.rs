@@ -1,15 +1,26 @@
 //! The scenarios of each piece, and what the broker has to reach in them. Pure.
 
+use std::time::Duration;
+
 use anyhow::Result;
+use broker_core::Policy;
 
 use crate::load::compare::{Floor, Row};
 use crate::load::peer::Peer;
-use crate::load::scenario::{Kind, Scenario, ShapeArgs, Times, plan};
+use crate::load::scenario::{Kind, Scenario, ShapeArgs, SlowMode, Times, plan};
 
 /// Messages a second of the rows about latency beside the relay and others.
 const LATENCY_RATE: f64 = 10_000.0;
 /// Messages a second of the rows about latency over NATS.
 const NATS_RATES: [f64; 3] = [1_000.0, 10_000.0, 50_000.0];
+/// Messages a second beside fifty slow subscribers.
+const SLOW_RATE: f64 = 100_000.0;
+/// Bytes of a payload there: of 1 KiB this machine cannot deliver a hundred thousand a second to fifty.
+const SLOW_BYTES: usize = 128;
+/// How long it takes there until 8 MiB wait for each, and some in the sockets. Measured: about a second.
+const SLOW_WARM_UP: Duration = Duration::from_secs(2);
+/// The same and `block_timeout`, and the time to catch up with what was held back meanwhile.
+const BLOCK_WARM_UP: Duration = Duration::from_secs(8);
 /// Bytes of a payload, from what a sensor says to a document.
 const SIZES: [usize; 4] = [16, 128, 1_024, 65_536];
 
@@ -81,15 +92,39 @@ pub(super) fn wildcard(times: Times) -> Result<Vec<Row>> {
     Ok(vec![Row { scenario, floors: vec![Floor::delivered(Peer::NatsServer, 1.5)] }])
 }
 
-/// With others beside them that never read.
-pub(super) fn slow_consumers(times: Times) -> Result<Vec<Scenario>> {
-    Ok(vec![plan(Kind::SlowConsumer, &ShapeArgs::default(), times)?])
+/// Good subscribers beside a few that never read.
+pub(super) fn slow_consumer(times: Times) -> Result<Scenario> {
+    plan(Kind::SlowConsumer, &ShapeArgs::default(), times)
+}
+
+/// Fifty good subscribers at a high rate beside fifty slow ones: under each policy some that never read, and some that read slowly.
+pub(super) fn policies(times: Times) -> Result<Vec<Scenario>> {
+    let row = |(policy, slow_mode)| {
+        let shape = ShapeArgs {
+            subs: Some(50),
+            slow: Some(50),
+            slow_mode: Some(slow_mode),
+            policy: Some(policy),
+            ..ShapeArgs::default()
+        };
+        // In a run of no time, for a test, there is no time for these either.
+        let warm_up = if policy == Policy::Block { BLOCK_WARM_UP } else { SLOW_WARM_UP };
+        let warm_up = warm_up.min(times.duration * 4).max(times.warm_up);
+        let scenario = plan(Kind::SlowConsumer, &shape, Times { warm_up, ..times })?;
+        Ok(scenario.with_size(SLOW_BYTES).with_rate(Some(SLOW_RATE)))
+    };
+    let never = Policy::ALL.map(|policy| (policy, SlowMode::Never));
+    let slowly = [
+        (Policy::Skip, SlowMode::Rate),
+        (Policy::Skip, SlowMode::Bursts),
+        (Policy::Conflate, SlowMode::Bursts),
+    ];
+    never.into_iter().chain(slowly).map(row).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn every_row_can_be_run_and_those_beside_the_relay_by_the_relay() {
@@ -102,7 +137,7 @@ mod tests {
         for row in all.into_iter().flat_map(Result::unwrap) {
             row.scenario.check().unwrap();
         }
-        for scenario in slow_consumers(times).unwrap() {
+        for scenario in policies(times).unwrap().into_iter().chain([slow_consumer(times).unwrap()]) {
             scenario.check().unwrap();
         }
         assert!(nats(times).unwrap().iter().all(|row| row.scenario.rate.is_none() && row.floors.len() == 2));

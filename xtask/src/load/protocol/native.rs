@@ -7,7 +7,7 @@ use broker_core::wire::native::{
     Event, FrameScanner, Hello, PublishOptions, SubscribeOptions, VERSION, encode,
 };
 
-use super::{Got, Greeting};
+use super::{Got, Greeting, Terms};
 
 /// `{"Pong": []}`
 pub(super) const PONG: &[u8] = b"\x81\xa4Pong\x90";
@@ -45,24 +45,10 @@ pub(super) fn delivered(out: &mut Vec<u8>, topic: &str, payload: &[u8]) {
     encode::message(out, topic, &bin(payload));
 }
 
-/// `{"Subscribe": [pattern, {"retained": false}]}`, and `"group": name` in it where there is one.
-pub(super) fn subscribe(out: &mut Vec<u8>, pattern: &str, group: Option<&str>) {
-    if let Some(group) = group {
-        out.extend_from_slice(b"\x81\xa9Subscribe\x92");
-        str(out, pattern);
-        out.extend_from_slice(b"\x82\xa8retained\xc2\xa5group");
-        return str(out, group);
-    }
-    let options = SubscribeOptions { retained: false, ..SubscribeOptions::default() };
-    encode::subscribe(out, pattern, &options);
-}
-
-/// A str that has at most 65,535 bytes, as every pattern has.
-fn str(out: &mut Vec<u8>, text: &str) {
-    let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
-    out.push(0xda);
-    out.extend_from_slice(&length.to_be_bytes());
-    out.extend_from_slice(text.as_bytes());
+/// `{"Subscribe": [pattern, {"retained": false}]}`, and in it what the terms say.
+pub(super) fn subscribe(out: &mut Vec<u8>, pattern: &str, terms: Terms<'_>) {
+    let options = SubscribeOptions { retained: false, policy: terms.policy, ..SubscribeOptions::default() };
+    encode::subscribe_in_group(out, pattern, terms.group, &options);
 }
 
 /// `{"Subscribe": [pattern]}`

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use anyhow::{Context, Result};
 use broker_core::wire::native::{Event, Meta, PublishOptions, SubscribeOptions, encode};
 
-use super::{Decoder, Filter, Got, Wire, native, nats};
+use super::{Decoder, Filter, Got, Terms, Wire, native, nats};
 
 /// Where requests are published: a number follows.
 const ASK: &str = "load/ask/";
@@ -68,7 +68,7 @@ impl Wire {
             encode::subscribe(out, filter.text(), &options);
             return Ok(());
         }
-        self.subscribe(out, filter, None)
+        self.subscribe(out, filter, Terms::default())
     }
 }
 

@@ -26,6 +26,11 @@ fn check(wire: Wire, bytes: &[u8], want: &[Got<'_>]) {
     }
 }
 
+/// The terms of a member of the group `g`.
+fn in_group() -> Terms<'static> {
+    Terms { group: Some("g"), ..Terms::default() }
+}
+
 /// The whole of it, and every prefix that is not refused: it does not panic, and ends in an error.
 #[track_caller]
 fn refuses(wire: Wire, bytes: &[u8], why: &str) {
@@ -59,11 +64,11 @@ fn native_frames() {
     let delivered = written(|out| wire.delivered(out, "a/b", &filter, b"xyz"));
     assert_eq!(delivered, b"\x92\xa3a/b\xc4\x03xyz");
     assert_eq!(
-        written(|out| wire.subscribe(out, &filter, None)),
+        written(|out| wire.subscribe(out, &filter, Terms::default())),
         b"\x81\xa9Subscribe\x92\xa6load/*\x81\xa8retained\xc2"
     );
     assert_eq!(
-        written(|out| Wire::Lbroker.subscribe(out, &filter, None)),
+        written(|out| Wire::Lbroker.subscribe(out, &filter, Terms::default())),
         b"\x81\xa9Subscribe\x91\xa6load/*"
     );
     assert_eq!(written(|out| Wire::Lbroker.unsubscribe(out, &filter)), b"\x81\xabUnsubscribe\x91\xa6load/*");
@@ -108,8 +113,8 @@ fn nats_frames() {
     assert_eq!(written(|out| wire.publish(out, "load.0", b"hello")), b"PUB load.0 5\r\nhello\r\n");
     let delivered = written(|out| wire.delivered(out, "load.0", &filter, b"hello"));
     assert_eq!(delivered, b"MSG load.0 12 5\r\nhello\r\n");
-    assert_eq!(written(|out| wire.subscribe(out, &filter, None)), b"SUB load.> 12\r\n");
-    assert_eq!(written(|out| wire.subscribe(out, &filter, Some("g"))), b"SUB load.> g 12\r\n");
+    assert_eq!(written(|out| wire.subscribe(out, &filter, Terms::default())), b"SUB load.> 12\r\n");
+    assert_eq!(written(|out| wire.subscribe(out, &filter, in_group())), b"SUB load.> g 12\r\n");
     assert_eq!(written(|out| wire.unsubscribe(out, &filter)), b"UNSUB 12\r\n");
     let hello = String::from_utf8(written(|out| wire.hello(out, "me"))).unwrap();
     assert!(hello.starts_with("CONNECT {") && hello.ends_with("}\r\n"), "{hello}");
@@ -159,14 +164,14 @@ fn redis_frames() {
         b"*3\r\n$7\r\nPUBLISH\r\n$6\r\nload/0\r\n$5\r\nhello\r\n"
     );
     assert_eq!(
-        written(|out| wire.subscribe(out, &plain, None)),
+        written(|out| wire.subscribe(out, &plain, Terms::default())),
         b"*2\r\n$9\r\nSUBSCRIBE\r\n$6\r\nload/0\r\n"
     );
     assert_eq!(
         written(|out| wire.unsubscribe(out, &pattern)),
         b"*2\r\n$12\r\nPUNSUBSCRIBE\r\n$6\r\nload/*\r\n"
     );
-    assert!(wire.subscribe(&mut Vec::new(), &plain, Some("g")).is_err());
+    assert!(wire.subscribe(&mut Vec::new(), &plain, in_group()).is_err());
     let (one, other) = (
         written(|out| wire.delivered(out, "load/0", &plain, b"hello")),
         written(|out| wire.delivered(out, "load/7", &pattern, b"\r\n")),
@@ -217,9 +222,12 @@ fn mqtt_frames() {
     assert_eq!(written(|out| wire.delivered(out, "load/0", &filter, b"hello")), publish);
     let long = written(|out| wire.publish(out, "t", &[b'x'; 200]));
     assert_eq!(long[..6], *b"\x30\xcb\x01\x00\x01t");
-    assert_eq!(written(|out| wire.subscribe(out, &filter, None)), b"\x82\x0b\x00\x02\x00\x06load/#\x00");
     assert_eq!(
-        written(|out| wire.subscribe(out, &filter, Some("g"))),
+        written(|out| wire.subscribe(out, &filter, Terms::default())),
+        b"\x82\x0b\x00\x02\x00\x06load/#\x00"
+    );
+    assert_eq!(
+        written(|out| wire.subscribe(out, &filter, in_group())),
         b"\x82\x14\x00\x02\x00\x0f$share/g/load/#\x00"
     );
     assert_eq!(written(|out| wire.unsubscribe(out, &filter)), b"\xa2\x0a\x00\x02\x00\x06load/#");
@@ -264,6 +272,18 @@ fn a_packet_number_is_never_0() {
     let wire = Wire::Mqtt;
     for (number, want) in [(1, [0, 1]), (65_535, [0xff, 0xff]), (65_536, [0, 1])] {
         let filter = Filter::new(wire, number, "t").unwrap();
-        assert_eq!(written(|out| wire.subscribe(out, &filter, None))[2..4], want);
+        assert_eq!(written(|out| wire.subscribe(out, &filter, Terms::default()))[2..4], want);
+    }
+}
+
+#[test]
+fn only_the_native_protocol_has_policies() {
+    let terms = Terms { policy: Some(Policy::Conflate), ..Terms::default() };
+    let written = written(|out| Wire::Native.subscribe(out, &Filter::new(Wire::Native, 1, "a")?, terms));
+    let text = written.escape_ascii().to_string();
+    assert!(text.contains("policy") && text.contains("conflate") && text.contains("retained"), "{text}");
+    for wire in [Wire::Nats, Wire::Redis, Wire::Mqtt, Wire::Lbroker] {
+        let filter = Filter::new(wire, 1, "a").unwrap();
+        assert!(wire.subscribe(&mut Vec::new(), &filter, terms).is_err(), "{wire:?}");
     }
 }

@@ -41,6 +41,13 @@ fn single(outcome: &Outcome, width: Option<usize>) -> String {
         let indent = format!("\n{:VALUES_AT$}", "");
         writeln!(out, "  {name:<18} {}", value.replace('\n', &indent)).unwrap_or_default();
     };
+    if outcome.has_no_messages() {
+        line(&mut out, "peer", &format!("{}, {} protocol", outcome.peer, outcome.protocol));
+        for figure in &outcome.figures {
+            line(&mut out, &metric::shown(&figure.name), &in_unit(figure.value, figure.unit));
+        }
+        return out;
+    }
     let who =
         format!("{}, {} protocol, measured for {:.1} s", outcome.peer, outcome.protocol, outcome.seconds);
     line(&mut out, "peer", &who);
@@ -158,7 +165,7 @@ pub(crate) fn overview(groups: &[Group<'_>]) -> Table {
     let mut table =
         Table::new("", &["scenario", "delivered/s", "p50", "p99", "p99.9", "max", "CPU s/M", "all there"]);
     let peers = groups.iter().any(|group| groups.first().is_some_and(|first| first.peer != group.peer));
-    for group in groups {
+    for group in groups.iter().filter(|group| !group.runs.iter().all(|run| run.has_no_messages())) {
         let shown = |metric: &str, show: fn(f64) -> String| {
             group.middle(metric).map_or_else(String::new, |middle| show(middle.median))
         };

@@ -27,6 +27,10 @@ pub(crate) enum Flag {
     Slow,
     /// Bytes a second that these read.
     ReadRate,
+    /// How those read.
+    SlowMode,
+    /// What happens when they are slow.
+    Policy,
     /// Connections.
     Connections,
     /// The server is restarted.
@@ -52,6 +56,8 @@ impl Flag {
             Self::Retained => "--retained",
             Self::Slow => "--slow",
             Self::ReadRate => "--read-rate",
+            Self::SlowMode => "--slow-mode",
+            Self::Policy => "--policy",
             Self::Connections => "--connections",
             Self::Restart => "--restart",
             Self::Share => "--share",
@@ -120,7 +126,17 @@ pub(super) const RETAINED_JOIN: &[Parameter] = &[
 pub(super) const SLOW_CONSUMER: &[Parameter] = &[
     count(Flag::Subs, 2, "good subscribers"),
     count(Flag::Slow, 10, "subscribers that do not read, or slowly"),
-    count(Flag::ReadRate, 0, "bytes a second that each of those reads"),
+    Parameter {
+        flag: Flag::SlowMode,
+        default: Default::Text("never; rate with --read-rate"),
+        what: "how those read: never, rate or bursts",
+    },
+    count(Flag::ReadRate, 1_024, "bytes a second that each of those reads, with --slow-mode rate"),
+    Parameter {
+        flag: Flag::Policy,
+        default: Default::Text("the server's"),
+        what: "what they ask for when they are slow, native protocol only",
+    },
 ];
 /// Of the scenario of that name.
 pub(super) const REQREP: &[Parameter] = &[count(Flag::Pairs, 4, "requesters, each with a responder")];

@@ -46,7 +46,8 @@ pub(crate) fn plan(kind: Kind, shape: &ShapeArgs, times: Times) -> Result<Scenar
             new(1, count(Flag::Subs))?.beside(Side::Joiner { topics })
         }
         Kind::SlowConsumer => {
-            let slow = Side::SlowReaders { count: count(Flag::Slow), bytes_per_s: count(Flag::ReadRate) };
+            let (reads, policy) = (shape.reads(kind)?, shape.policy);
+            let slow = Side::SlowReaders { count: count(Flag::Slow), reads, policy };
             new(1, count(Flag::Subs))?.beside(slow)
         }
         Kind::Reqrep => requests(Scenario::pairs(count(Flag::Pairs), times)?),

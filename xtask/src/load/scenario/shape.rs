@@ -2,10 +2,24 @@
 //!
 //! Nothing has a default here: which flags a scenario takes and what they are otherwise stands in its row of `kind.rs`.
 
-use clap::Args;
+use anyhow::{Result, bail};
+use broker_core::Policy;
+use clap::{Args, ValueEnum};
 
 use super::kind::Kind;
 use super::parameter::Flag;
+use crate::load::side::Reads;
+
+/// How a slow subscriber reads
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SlowMode {
+    /// Nothing
+    Never,
+    /// --read-rate bytes a second
+    Rate,
+    /// A bit four times a second
+    Bursts,
+}
 
 /// What was given of a scenario's own parameters.
 #[derive(Debug, Clone, Default, Args)]
@@ -44,6 +58,12 @@ pub(crate) struct ShapeArgs {
     /// Bytes a second that each of those reads
     #[arg(long, value_name = "BYTES")]
     pub(crate) read_rate: Option<usize>,
+    /// How those read
+    #[arg(long, value_enum, value_name = "MODE")]
+    pub(crate) slow_mode: Option<SlowMode>,
+    /// What those ask for when they are slow: skip, conflate, drop-oldest, drop-newest, disconnect or block
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) policy: Option<Policy>,
     /// Connections
     #[arg(long, value_name = "N")]
     pub(crate) connections: Option<usize>,
@@ -73,6 +93,8 @@ impl ShapeArgs {
             (Flag::Retained, self.retained.is_some()),
             (Flag::Slow, self.slow.is_some()),
             (Flag::ReadRate, self.read_rate.is_some()),
+            (Flag::SlowMode, self.slow_mode.is_some()),
+            (Flag::Policy, self.policy.is_some()),
             (Flag::Connections, self.connections.is_some()),
             (Flag::Restart, self.restart),
             (Flag::Share, self.share.is_some()),
@@ -95,7 +117,12 @@ impl ShapeArgs {
             Flag::Slow => self.slow,
             Flag::ReadRate => self.read_rate,
             Flag::Connections => self.connections,
-            Flag::Subscribe | Flag::Restart | Flag::Share | Flag::Interval => None,
+            Flag::Subscribe
+            | Flag::SlowMode
+            | Flag::Policy
+            | Flag::Restart
+            | Flag::Share
+            | Flag::Interval => None,
         };
         given.unwrap_or_else(|| kind.count(flag))
     }
@@ -116,11 +143,30 @@ impl ShapeArgs {
             retained: kept(Flag::Retained, self.retained),
             slow: kept(Flag::Slow, self.slow),
             read_rate: kept(Flag::ReadRate, self.read_rate),
+            slow_mode: self.slow_mode.filter(|_| takes(Flag::SlowMode)),
+            policy: self.policy.filter(|_| takes(Flag::Policy)),
             connections: kept(Flag::Connections, self.connections),
             restart: self.restart && takes(Flag::Restart),
             share: self.share.filter(|_| takes(Flag::Share)),
             interval: self.interval.filter(|_| takes(Flag::Interval)),
         }
+    }
+
+    /// How slow subscribers read.
+    ///
+    /// # Errors
+    /// If they are to read at a rate and not at one.
+    pub(crate) fn reads(&self, kind: Kind) -> Result<Reads> {
+        let rate = self.read_rate.filter(|&rate| rate > 0);
+        Ok(match (self.slow_mode, rate) {
+            (None | Some(SlowMode::Never), None) => Reads::Never,
+            (None | Some(SlowMode::Rate), Some(bytes)) => Reads::Rate(bytes),
+            (Some(SlowMode::Rate), None) => Reads::Rate(kind.count(Flag::ReadRate)),
+            (Some(SlowMode::Bursts), None) => Reads::Bursts,
+            (Some(SlowMode::Never | SlowMode::Bursts), Some(_)) => {
+                bail!("--read-rate goes with --slow-mode rate")
+            }
+        })
     }
 
     /// `--share`, as given or by default.

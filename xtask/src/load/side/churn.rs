@@ -9,7 +9,7 @@ use super::{Findings, Stage, Work};
 use crate::load::clock::nanos;
 use crate::load::latency::{add, histogram, micros};
 use crate::load::peer::Target;
-use crate::load::protocol::Filter;
+use crate::load::protocol::{Filter, Terms};
 use crate::load::session::Session;
 
 /// Most sessions: each has a thread.
@@ -30,9 +30,9 @@ impl Churner {
         while going {
             let (first, rest) = self.filters.split_at(1);
             let started = Instant::now();
-            self.session.subscribe_to(first, None)?;
+            self.session.subscribe_to(first, Terms::default())?;
             times.saturating_record(nanos(started.elapsed()));
-            self.session.subscribe_to(rest, None)?;
+            self.session.subscribe_to(rest, Terms::default())?;
             self.session.unsubscribe_from(&self.filters)?;
             done += 2 * self.filters.len() as u64;
             going = if pause.is_zero() { stage.goes_on() } else { stage.sleep(pause) };

@@ -9,7 +9,7 @@ use super::{Findings, Stage, Work};
 use crate::load::clock::nanos;
 use crate::load::latency::{histogram, micros};
 use crate::load::peer::Target;
-use crate::load::protocol::{Filter, Got, Wire};
+use crate::load::protocol::{Filter, Got, Terms, Wire};
 use crate::load::scenario::Scenario;
 use crate::load::session::Session;
 use crate::signal;
@@ -63,7 +63,7 @@ impl Joiner {
         let mut pipe = Pipe::new(session, wire, READ_TIMEOUT)?;
         let mut frames = Vec::new();
         // This one asks for the retained messages, as a client without `Hello` does.
-        Wire::Lbroker.subscribe(&mut frames, &Filter::new(wire, 1, PATTERN)?, None)?;
+        Wire::Lbroker.subscribe(&mut frames, &Filter::new(wire, 1, PATTERN)?, Terms::default())?;
         let started = Instant::now();
         pipe.write(&frames).context("a joiner cannot subscribe")?;
         let mut received = 0;

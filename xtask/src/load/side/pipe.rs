@@ -30,6 +30,7 @@ pub(super) struct Pipe {
     wire: Wire,
     decoder: Decoder,
     received: Vec<u8>,
+    bytes_read: u64,
 }
 
 impl Pipe {
@@ -38,7 +39,12 @@ impl Pipe {
         let (stream, received) = session.into_parts();
         stream.set_read_timeout(Some(timeout)).context("cannot set a timeout")?;
         stream.set_write_timeout(Some(Duration::from_secs(5))).context("cannot set a timeout")?;
-        Ok(Self { stream, wire, decoder: Decoder::new(wire), received })
+        Ok(Self { stream, wire, decoder: Decoder::new(wire), received, bytes_read: 0 })
+    }
+
+    /// Bytes read so far.
+    pub(super) fn bytes_read(&self) -> u64 {
+        self.bytes_read
     }
 
     /// Writes whole frames.
@@ -61,7 +67,7 @@ impl Pipe {
         self.received.truncate(kept + *read.as_ref().unwrap_or(&0));
         match read {
             Ok(0) => return Ok(Reading::Closed),
-            Ok(_) => {}
+            Ok(length) => self.bytes_read += length as u64,
             Err(error) => {
                 return Ok(match error.kind() {
                     ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => Reading::Idle,

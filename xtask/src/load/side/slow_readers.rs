@@ -1,20 +1,26 @@
-//! Subscribers to the topics of the run that read slowly or never. At the end each reads all that waits for it, so that its books close:
-//! sent = received + skipped, as the broker told it, + lost.
+//! Subscribers to the topics of the run that read slowly or never. At the end each reads all that waits for it, so that its books close: for each
+//! of them sent = received + skipped, as the broker told it, and what was received is in order. Of one that the broker sent away only the order is known.
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use broker_core::Policy;
 
 use super::pipe::{Pipe, Reading};
-use super::{Findings, Stage, Work};
+use super::{Findings, Reads, Stage, Work};
 use crate::load::peer::Target;
-use crate::load::protocol::Got;
+use crate::load::protocol::{Filter, Got, Terms};
 use crate::load::scenario::Scenario;
 use crate::load::session::Session;
+use crate::load::stamp::{STAMP_BYTES, Stamp};
 use crate::signal;
 
 /// How often those that read do.
 const READ_EVERY: Duration = Duration::from_millis(50);
+/// How often those that read in bursts do.
+const BURST_EVERY: Duration = Duration::from_millis(250);
+/// What each of them reads then, at most. A guess: fifty of them take a tenth of a core of the generator, and each is far behind.
+const BURST_BYTES: usize = 256 << 10;
 /// How long one read waits at most.
 const READ_TIMEOUT: Duration = Duration::from_millis(20);
 /// The ping behind everything that waited.
@@ -26,17 +32,28 @@ struct Reader {
     pipe: Pipe,
     received: u64,
     skipped: u64,
+    reordered: u64,
+    /// For each publisher, which message it expects next at the earliest.
+    next: Vec<u64>,
     open: bool,
     /// Whether the answer to the last ping came.
     done: bool,
 }
 
 impl Reader {
+    fn new(pipe: Pipe, publishers: usize) -> Self {
+        let next = vec![0; publishers];
+        Self { pipe, received: 0, skipped: 0, reordered: 0, next, open: true, done: false }
+    }
+
     /// One read of `max` bytes at most. False if nothing came.
     fn read(&mut self, max: usize) -> Result<bool> {
-        let Self { pipe, received, skipped, done, .. } = self;
+        let Self { pipe, received, skipped, reordered, next, done, .. } = self;
         let reading = pipe.read(max, |got| match got {
-            Got::Message { .. } => *received += 1,
+            Got::Message { payload, .. } => {
+                *received += 1;
+                *reordered += u64::from(!is_next(next, payload));
+            }
             Got::Lagged(missed) => *skipped += missed,
             Got::Answer(_) => *done = true,
             _ => {}
@@ -44,29 +61,77 @@ impl Reader {
         self.open &= reading != Reading::Closed;
         Ok(reading == Reading::Some)
     }
+
+    /// A burst: what there is, up to a bound.
+    fn burst(&mut self) -> Result<()> {
+        let before = self.pipe.bytes_read();
+        while self.open && self.read(BURST_BYTES)? {
+            if self.pipe.bytes_read() - before >= BURST_BYTES as u64 {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a message is later than those of its publisher before it.
+fn is_next(next: &mut [u64], payload: &[u8]) -> bool {
+    let Some(stamp) = payload.first_chunk::<STAMP_BYTES>().map(|bytes| Stamp::from_bytes(*bytes)) else {
+        return false;
+    };
+    let Some(expected) = next.get_mut(usize::from(stamp.publisher)) else { return false };
+    let in_order = stamp.number >= *expected;
+    *expected = (*expected).max(stamp.number + 1);
+    in_order
 }
 
 /// All of them.
 #[derive(Debug)]
 pub(super) struct SlowReaders {
     readers: Vec<Reader>,
-    bytes_per_s: usize,
+    reads: Reads,
 }
 
 impl SlowReaders {
     /// Connects and subscribes.
-    pub(super) fn new(scenario: &Scenario, target: Target, count: usize, bytes_per_s: usize) -> Result<Self> {
+    pub(super) fn new(
+        scenario: &Scenario,
+        target: Target,
+        count: usize,
+        reads: Reads,
+        policy: Option<Policy>,
+    ) -> Result<Self> {
         ensure!(count > 0, "--slow has to be 1 or more");
         let patterns = scenario.subscribers.first().map(|plan| plan.patterns.to_vec()).unwrap_or_default();
+        let filters = Filter::all(target.wire, &patterns)?;
+        let terms = Terms { policy, ..Terms::default() };
         let mut readers = Vec::with_capacity(count);
         for number in 0..count {
             signal::check()?;
             let mut session = Session::open(target.wire, target.address, &format!("slow {number}"))?;
-            session.subscribe(&patterns)?;
+            session.subscribe_to(&filters, terms).context("--policy")?;
             let pipe = Pipe::new(session, target.wire, READ_TIMEOUT)?;
-            readers.push(Reader { pipe, received: 0, skipped: 0, open: true, done: false });
+            readers.push(Reader::new(pipe, scenario.publishers.len()));
         }
-        Ok(Self { readers, bytes_per_s })
+        Ok(Self { readers, reads })
+    }
+
+    /// Reads until publishing ends, as slowly as they do.
+    fn read_slowly(&mut self, stage: &Stage) -> Result<()> {
+        let every = if self.reads == Reads::Bursts { BURST_EVERY } else { READ_EVERY };
+        while stage.sleep(every) {
+            for reader in self.readers.iter_mut().filter(|reader| reader.open) {
+                match self.reads {
+                    Reads::Never => {}
+                    // At so many bytes at once the rate is kept; a read never waits long for them.
+                    Reads::Rate(bytes) => {
+                        reader.read((bytes / 20).max(1))?;
+                    }
+                    Reads::Bursts => reader.burst()?,
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Everything that waits, up to the answer to a ping, or to silence for as long as the run drains.
@@ -85,27 +150,54 @@ impl SlowReaders {
 
 impl Work for SlowReaders {
     fn run(mut self: Box<Self>, stage: &Stage) -> Result<Findings> {
-        // At so many bytes at once the rate is kept; a read never waits long for them.
-        let share = self.bytes_per_s / 20;
-        while stage.sleep(READ_EVERY) {
-            for reader in self.readers.iter_mut().filter(|reader| share > 0 && reader.open) {
-                reader.read(share)?;
-            }
-        }
+        self.read_slowly(stage)?;
         while !stage.shared.all_published() && !stage.shared.is_aborted() {
             std::thread::sleep(READ_TIMEOUT);
         }
         self.drain(stage)?;
-        let sent = stage.sent();
-        let mut findings = Findings::default();
-        let sum = |of: fn(&Reader) -> u64| self.readers.iter().map(of).sum::<u64>();
-        // Who was sent away has been told so: what it missed is neither skipped nor lost.
-        let lost = |reader: &Reader| sent.saturating_sub(reader.received + reader.skipped);
-        findings.lost = self.readers.iter().filter(|reader| reader.open).map(lost).sum();
-        findings.count("slow_received", sum(|reader| reader.received));
-        findings.count("slow_skipped", sum(|reader| reader.skipped));
-        findings.count("slow_lost", findings.lost);
-        findings.count("slow_closed", sum(|reader| u64::from(!reader.open)));
-        Ok(findings)
+        Ok(findings(&self.readers, stage.sent()))
+    }
+}
+
+/// What became of `sent` messages with each of them.
+fn findings(readers: &[Reader], sent: u64) -> Findings {
+    let mut findings = Findings::default();
+    let sum = |of: fn(&Reader) -> u64| readers.iter().map(of).sum::<u64>();
+    // Who was sent away has been told so: what it missed is neither skipped nor lost.
+    for reader in readers.iter().filter(|reader| reader.open) {
+        // One's excess does not make up for another's loss.
+        let told = reader.received + reader.skipped;
+        findings.lost += sent.saturating_sub(told);
+        findings.miscounted += told.saturating_sub(sent);
+    }
+    findings.reordered = sum(|reader| reader.reordered);
+    findings.count("slow_received", sum(|reader| reader.received));
+    findings.count("slow_skipped", sum(|reader| reader.skipped));
+    findings.count("slow_lost", findings.lost);
+    findings.count("slow_closed", sum(|reader| u64::from(!reader.open)));
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_late_or_twice_is_not_next() {
+        let payload = |publisher, number| Stamp { publisher, number, intended: 0, sent: 0 }.to_bytes();
+        let mut next = vec![0, 0];
+        let rows = [
+            ((0, 0), true),
+            ((0, 5), true),
+            ((1, 3), true),
+            ((0, 5), false),
+            ((0, 4), false),
+            ((0, 7), true),
+        ];
+        for ((publisher, number), want) in rows {
+            assert_eq!(is_next(&mut next, &payload(publisher, number)), want, "{publisher} {number}");
+        }
+        // Nobody of the run sends these.
+        assert!(!is_next(&mut next, &payload(2, 1)) && !is_next(&mut next, b"short"));
     }
 }
