@@ -76,6 +76,8 @@ pub(crate) enum Command {
     Reply(Reply),
     /// List the topics that have a retained message
     Topics(Topics),
+    /// Have the broker forget retained messages
+    Clear(Clear),
     /// Print the broker's metrics, each second
     Metrics(Metrics),
     /// Measure round trips to the broker
@@ -93,6 +95,7 @@ impl Command {
             Command::Request(_) => "req",
             Command::Reply(_) => "reply",
             Command::Topics(_) => "topics",
+            Command::Clear(_) => "clear",
             Command::Metrics(_) => "metrics",
             Command::Ping(_) => "ping",
             Command::Completions(_) => "completions",
@@ -139,6 +142,10 @@ pub(crate) struct Publish {
     #[arg(long)]
     pub no_retain: bool,
 
+    /// For how long the message holds: then it is not kept any more, nor sent to those it still waits for [default: for ever]
+    #[arg(long, value_name = "DURATION", value_parser = parse::ttl)]
+    pub ttl: Option<Duration>,
+
     /// Wait for the broker after each message and print to how many sessions it went
     #[arg(short, long)]
     pub confirm: bool,
@@ -170,6 +177,10 @@ pub(crate) struct Subscribe {
     /// What the broker does when this reads too slowly [default: as the broker is set]
     #[arg(short, long, value_name = "NAME", value_parser = parse::policy)]
     pub policy: Option<Policy>,
+
+    /// At most so many messages a second of each topic, the newest of them [default: all]
+    #[arg(short = 'r', long, value_name = "PER_SECOND", value_parser = parse::max_rate, conflicts_with = "group")]
+    pub max_rate: Option<f64>,
 
     /// End each value with a zero byte and not with a new line (for --format raw)
     #[arg(short = '0', long)]
@@ -254,6 +265,14 @@ pub(crate) struct Topics {
     /// One JSON object a topic, with the whole value
     #[arg(long)]
     pub json: bool,
+}
+
+/// `clear`
+#[derive(Args, Debug)]
+pub(crate) struct Clear {
+    /// Of which topics, for example 'weather/*'
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub pattern: String,
 }
 
 /// `metrics`
@@ -363,6 +382,11 @@ mod tests {
             &["ping", "--user", ""],
             &["sub", "t", "--group", ""],
             &["sub", "t", "--policy", "hope"],
+            &["sub", "t", "--max-rate", "0"],
+            &["sub", "t", "--max-rate", "5", "--group", "g"],
+            &["pub", "t", "v", "--ttl", "0"],
+            &["clear"],
+            &["clear", ""],
             &["completions", "cobol"],
         ] {
             refused(line);

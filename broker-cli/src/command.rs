@@ -2,6 +2,7 @@
 //!
 //! Owns the order of every run: work, or a signal; then what is buffered goes out and the broker hears goodbye; then the exit code.
 
+mod clear;
 mod completions;
 mod metrics;
 mod ping;
@@ -46,6 +47,7 @@ async fn dispatch(command: &Command, session: &mut Session) -> Result<(), Failur
         Command::Request(arguments) => request::run(arguments, session).await,
         Command::Reply(arguments) => reply::run(arguments, session).await,
         Command::Topics(arguments) => topics::run(arguments, session).await,
+        Command::Clear(arguments) => clear::run(arguments, session).await,
         Command::Metrics(arguments) => metrics::run(arguments, session).await,
         Command::Ping(arguments) => ping::run(arguments, session).await,
         Command::Completions(arguments) => completions::run(arguments, session),

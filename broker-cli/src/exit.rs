@@ -5,7 +5,9 @@
 
 use std::{fmt, io, process::ExitCode};
 
-use broker_client::{CloseReason, ConnectError, FlushError, PublishError, RequestError, SubscribeError};
+use broker_client::{
+    ClearError, CloseReason, ConnectError, FlushError, PublishError, RequestError, SubscribeError,
+};
 
 /// The exit codes as `--help` shows them.
 pub(crate) const CODES: &str = "\
@@ -161,6 +163,17 @@ impl From<SubscribeError> for Failure {
             SubscribeError::Pattern(_) => {
                 Failure::new(Exit::Usage, error).hint("put a \\ before a character that is meant as itself")
             }
+            _ => Failure::new(Exit::Error, error),
+        }
+    }
+}
+
+impl From<ClearError> for Failure {
+    fn from(error: ClearError) -> Self {
+        match error {
+            ClearError::Closed(reason) => reason.into(),
+            ClearError::Disconnected => Failure::new(Exit::NoBroker, error),
+            ClearError::Pattern(error) => SubscribeError::Pattern(error).into(),
             _ => Failure::new(Exit::Error, error),
         }
     }

@@ -35,7 +35,7 @@ use tokio::{
 
 use self::park::{wait, wait_until};
 use crate::{
-    CloseError, ConnectError, Event, FlushError, Message, Options, PublishError, PublishOptions,
+    ClearError, CloseError, ConnectError, Event, FlushError, Message, Options, PublishError, PublishOptions,
     RequestError, ServerInfo, State, Stats, SubscribeError, SubscribeOptions,
     client::check_topic,
     value::{Bin, Encoded, check_one},
@@ -150,6 +150,15 @@ impl Client {
         options: PublishOptions,
     ) -> Result<u64, PublishError> {
         wait(self.client.publish_confirmed(topic, value, options))
+    }
+
+    /// Has the server forget the retained messages of all topics that match. See [`crate::Client::clear`].
+    ///
+    /// # Errors
+    ///
+    /// The pattern does not parse, the server refuses it, the client is closed, or the connection broke before the answer.
+    pub fn clear(&self, pattern: &str) -> Result<u64, ClearError> {
+        wait(self.client.clear(pattern))
     }
 
     /// Subscribes to a pattern. See [`crate::Client::subscribe`].

@@ -1,9 +1,10 @@
 //! The handle that a program holds: all verbs of a client.
 //!
 //! Checks what the program gives before anything is sent, and turns answers into results. What is shared with the
-//! connection's task is in `shared`, requests are in `request`.
+//! connection's task is in `shared`, requests are in `request`, clearing in `retained`.
 
 mod request;
+mod retained;
 
 use std::sync::Arc;
 
@@ -189,7 +190,7 @@ impl Client {
     /// Subscribes with options. Otherwise as [`subscribe`](Self::subscribe).
     ///
     /// The server knows one subscription for each pattern of a client: several here share it. It has meta and retained
-    /// messages if one of them asks for it, and the policy that was asked for last. They are all of one group or of none.
+    /// messages if one of them asks for it, and the policy that was asked for last; it has the highest `max_rate`, or none if one of them has none. They are all of one group or of none.
     ///
     /// # Errors
     ///
@@ -400,6 +401,6 @@ fn wire_options(options: &PublishOptions) -> WireOptions<'_> {
         headers: options.headers.as_ref(),
         key: options.key.as_deref(),
         retain: options.retain,
-        ..WireOptions::default()
+        ttl_ms: options.ttl_ms,
     }
 }

@@ -237,6 +237,29 @@ pub enum SubscribeError {
     Closed(CloseReason),
 }
 
+/// Why retained messages were not cleared, or may not have been.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClearError {
+    /// The pattern does not parse.
+    #[error("not a pattern: {0}")]
+    Pattern(PatternError),
+    /// The server refused.
+    #[error("the server refused: {text} (code {code})")]
+    Refused {
+        /// The code, as in docs/protocol.md.
+        code: u16,
+        /// A sentence for people.
+        text: String,
+    },
+    /// The connection broke before the answer: they may be cleared or not.
+    #[error("the connection broke before the server confirmed")]
+    Disconnected,
+    /// The client is closed.
+    #[error("the client is closed: {0}")]
+    Closed(CloseReason),
+}
+
 /// Why a request got no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -39,6 +39,8 @@ pub struct ServerInfo {
     pub depth_max: u64,
     /// How many bytes may wait for this client at the server.
     pub outbox_bytes_max: u64,
+    /// The name of what the server does at that bound where a subscription does not say; empty if it does not tell.
+    pub policy: String,
     /// After how much silence the server closes a session, in milliseconds; 0 for never.
     pub idle_timeout_ms: u64,
 }
@@ -56,6 +58,7 @@ impl From<Welcome> for ServerInfo {
             subscriptions_max: welcome.subscriptions_max,
             depth_max: welcome.depth_max,
             outbox_bytes_max: welcome.outbox_bytes_max,
+            policy: welcome.policy,
             idle_timeout_ms: welcome.idle_timeout_ms,
         }
     }

@@ -59,8 +59,8 @@ pub use backoff::Backoff;
 pub use broker_core::{Policy, glob_tree::PatternError, topic::TopicError};
 pub use client::Client;
 pub use error::{
-    CloseError, CloseReason, ConnectError, ConnectionError, DecodeError, FlushError, PublishError,
-    RequestError, SubscribeError,
+    ClearError, CloseError, CloseReason, ConnectError, ConnectionError, DecodeError, FlushError,
+    PublishError, RequestError, SubscribeError,
 };
 pub use event::{Event, Events, LaggedBy};
 pub use info::{ServerInfo, State, Stats};

@@ -53,7 +53,7 @@ struct Awaited {
 /// Who awaits an answer.
 #[derive(Debug)]
 pub(crate) enum Awaiter {
-    /// A confirmed publish, a request or a flush.
+    /// A confirmed publish, a request, a clear or a flush.
     Call(oneshot::Sender<Answer>),
     /// These subscriptions of a pattern.
     Subscriptions(Arc<str>, Vec<u64>),
@@ -182,17 +182,25 @@ impl Link {
         Ok(Offer::Taken(None))
     }
 
-    /// Appends a `Ping` whose answer covers everything before it.
-    pub(crate) fn offer_flush(&mut self) -> Result<Offer<oneshot::Receiver<Answer>>, FlushError> {
+    /// Appends a command that asks for an answer with the id that it is given. The answer covers everything before it.
+    pub(crate) fn offer_call(
+        &mut self,
+        encode: impl FnOnce(&mut Vec<u8>, u64),
+    ) -> Result<Offer<oneshot::Receiver<Answer>>, CloseReason> {
         if let Some(reason) = self.end() {
-            return Err(FlushError::Closed(reason));
+            return Err(reason);
         }
         if self.is_full() {
             return Ok(Offer::Full);
         }
         let id = self.next_id;
-        self.frames.push_command(|out| encode::ping(out, Some(id)));
+        self.frames.push_command(|out| encode(out, id));
         Ok(Offer::Taken(self.await_call()))
+    }
+
+    /// Appends a `Ping` whose answer covers everything before it.
+    pub(crate) fn offer_flush(&mut self) -> Result<Offer<oneshot::Receiver<Answer>>, FlushError> {
+        self.offer_call(|out, id| encode::ping(out, Some(id))).map_err(FlushError::Closed)
     }
 
     /// Appends a `Subscribe` that these subscriptions wait for.

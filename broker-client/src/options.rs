@@ -4,6 +4,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use broker_core::wire::native::TTL_MS_MAX;
+
 use crate::{Backoff, Login, Policy, Secret};
 
 /// Options of a [`Client`](crate::Client).
@@ -167,6 +169,7 @@ pub struct PublishOptions {
     pub(crate) reply: Option<String>,
     pub(crate) headers: Option<BTreeMap<String, String>>,
     pub(crate) key: Option<Vec<u8>>,
+    pub(crate) ttl_ms: Option<u64>,
 }
 
 impl PublishOptions {
@@ -175,9 +178,18 @@ impl PublishOptions {
         Self::default()
     }
 
-    /// Whether the server keeps the message as its topic's newest. Default: yes, unless there is a reply topic.
+    /// Whether the server keeps the message as its topic's newest. Default: yes, unless there is a reply topic. To say yes to a value that is
+    /// nil or empty clears the topic: its subscribers get the message, and nothing is kept.
     pub fn retain(mut self, retain: bool) -> Self {
         self.retain = Some(retain);
+        self
+    }
+
+    /// For how long the message holds, counted from when the server took it: then it is kept no more as its topic's newest, and who it
+    /// still waits for misses it. In whole milliseconds, at least one. Default: for ever, or as the server's rules say of the topic.
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        let ms = u64::try_from(ttl.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
+        self.ttl_ms = Some(ms.clamp(1, TTL_MS_MAX));
         self
     }
 
@@ -208,13 +220,14 @@ impl PublishOptions {
 /// let options = SubscribeOptions::new().meta(true).retained(false).buffer_messages(100);
 /// assert_ne!(options, SubscribeOptions::default());
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[must_use]
 pub struct SubscribeOptions {
     pub(crate) meta: bool,
     pub(crate) retained: bool,
     pub(crate) policy: Option<Policy>,
     pub(crate) group: Option<String>,
+    pub(crate) max_rate: Option<f64>,
     pub(crate) buffer_messages: Option<usize>,
     pub(crate) buffer_bytes: Option<usize>,
 }
@@ -226,6 +239,7 @@ impl Default for SubscribeOptions {
             retained: true,
             policy: None,
             group: None,
+            max_rate: None,
             buffer_messages: None,
             buffer_bytes: None,
         }
@@ -267,6 +281,13 @@ impl SubscribeOptions {
         self
     }
 
+    /// At most so many messages a second of each topic, 0.001 to 1,000,000: the newest wins, and the last one always comes. What is thinned out
+    /// so is not missed. Default: all of them. It does not go together with a group.
+    pub fn max_rate(mut self, per_second: f64) -> Self {
+        self.max_rate = Some(per_second);
+        self
+    }
+
     /// How many messages may wait in this subscription; at least 1. Default: [`Options::subscription_messages_max`].
     pub fn buffer_messages(mut self, messages: usize) -> Self {
         self.buffer_messages = Some(messages);
@@ -277,5 +298,23 @@ impl SubscribeOptions {
     pub fn buffer_bytes(mut self, bytes: usize) -> Self {
         self.buffer_bytes = Some(bytes);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ttl_is_at_least_a_millisecond() {
+        for (ttl, ms) in [
+            (Duration::ZERO, 1),
+            (Duration::from_nanos(1), 1),
+            (Duration::from_micros(1_001), 2),
+            (Duration::from_secs(2), 2_000),
+            (Duration::MAX, TTL_MS_MAX),
+        ] {
+            assert_eq!(PublishOptions::new().ttl(ttl).ttl_ms, Some(ms), "{ttl:?}");
+        }
     }
 }

@@ -75,6 +75,7 @@ pub(crate) struct Subscriber {
     retained: bool,
     policy: Option<Policy>,
     group: Option<Arc<str>>,
+    max_rate: Option<f64>,
     /// The server has answered once.
     confirmed: bool,
     waiter: Option<oneshot::Sender<Subscribed>>,
@@ -94,6 +95,7 @@ impl Subscriber {
             retained: options.retained,
             policy: options.policy,
             group: options.group.as_deref().map(Arc::from),
+            max_rate: options.max_rate,
             confirmed: false,
             waiter: Some(waiter),
         };
@@ -324,20 +326,26 @@ impl Entry {
         Self { pattern: pattern.clone(), subscribers: Vec::new() }
     }
 
+    /// The highest; none if one of them wants everything.
+    fn max_rate(&self) -> Option<f64> {
+        let rates = self.subscribers.iter().map(|subscriber| subscriber.max_rate);
+        rates.reduce(|one, other| Some(one?.max(other?))).flatten()
+    }
+
     /// That of all of them.
     fn group(&self) -> Option<&Arc<str>> {
         self.subscribers.first()?.group.as_ref()
     }
 
-    /// What one subscription at the server must have to serve all of these: meta and retained messages if one wants them, and
-    /// the policy that was named last.
+    /// What one subscription at the server must have to serve all of these: meta and retained messages if one wants them, the policy
+    /// that was named last, and the highest rate.
     fn options(&self) -> SubscribeOptions {
         SubscribeOptions {
             id: None,
             meta: self.subscribers.iter().any(|subscriber| subscriber.meta),
             retained: self.subscribers.iter().any(|subscriber| subscriber.retained),
             policy: self.subscribers.iter().rev().find_map(|subscriber| subscriber.policy),
-            ..SubscribeOptions::default()
+            max_rate: self.max_rate(),
         }
     }
 }
@@ -416,12 +424,23 @@ mod tests {
         let (_, ask) = add(&mut router, "a", &options().retained(false));
         assert_eq!((ask.options.retained, ask.options.meta, ask.options.policy), (false, false, None));
         let (_, ask) = add(&mut router, "a", &options().meta(true).policy(Policy::Disconnect));
-        assert_eq!((ask.options.retained, ask.options.meta), (true, true));
+        assert_eq!((ask.options.retained, ask.options.meta, ask.options.max_rate), (true, true, None));
         let (_, ask) = add(&mut router, "a", &options().retained(false));
         assert_eq!((ask.options.retained, ask.options.meta), (false, true));
         assert_eq!(ask.options.policy, Some(Policy::Disconnect));
         let asks = router.asks();
         assert_eq!((asks.len(), asks[0].ids.len(), asks[0].options.retained), (1, 3, true));
+    }
+
+    #[test]
+    fn the_highest_rate_counts_and_none_is_higher() {
+        let mut router = Router::new(INBOX.to_owned());
+        let options = crate::SubscribeOptions::new;
+        let mut rate_with = |options| add(&mut router, "a", &options).1.options.max_rate;
+        assert_eq!(rate_with(options().max_rate(5.0)), Some(5.0));
+        assert_eq!(rate_with(options().max_rate(2.0)), Some(5.0));
+        assert_eq!(rate_with(options().max_rate(7.5)), Some(7.5));
+        assert_eq!(rate_with(options()), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use broker_core::glob_tree::{Dialect, Pattern, PatternLimits};
+use broker_core::glob_tree::{Dialect, Pattern, PatternError, PatternLimits};
 use tokio::{sync::oneshot, task::coop};
 
 use crate::{
@@ -25,6 +25,11 @@ use crate::{
 /// The server decides which patterns are too complex; these limits only keep a slip from eating memory here.
 const PATTERN_LIMITS: PatternLimits =
     PatternLimits { bytes_max: 1 << 16, stars_max: 256, alternatives_max: 4096 };
+
+/// A pattern as a program gives it.
+pub(crate) fn parse_pattern(pattern: &str) -> Result<Pattern, PatternError> {
+    Pattern::parse(pattern, Dialect::Glob, &PATTERN_LIMITS)
+}
 
 /// A stream of the messages that match a pattern, from [`Client::subscribe`](crate::Client::subscribe).
 ///
@@ -54,8 +59,7 @@ impl Subscription {
         options: &SubscribeOptions,
     ) -> Result<Self, SubscribeError> {
         let shared = &handle.shared;
-        let pattern =
-            Pattern::parse(pattern, Dialect::Glob, &PATTERN_LIMITS).map_err(SubscribeError::Pattern)?;
+        let pattern = parse_pattern(pattern).map_err(SubscribeError::Pattern)?;
         let queue = Arc::new(Queue::new(
             pattern.as_str().into(),
             options.buffer_messages.unwrap_or(shared.options.subscription_messages_max),

@@ -38,6 +38,22 @@ pub(super) fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Messages a second of a topic, as far as the broker counts: docs/protocol.md.
+pub(super) fn max_rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if (0.001..=1e6).contains(&rate) => Ok(rate),
+        _ => Err("write how many messages a second, 0.001 to 1000000, for example 10 or 0.5".to_string()),
+    }
+}
+
+/// A duration that is one.
+pub(super) fn ttl(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("a message that holds for no time is none".to_string()),
+        ttl => Ok(ttl),
+    }
+}
+
 /// A name and a value, at the first equals sign.
 pub(super) fn header(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
@@ -96,6 +112,16 @@ mod tests {
         for text in ["0", "-1", "inf", "NaN", "1e13", "fast"] {
             assert!(rate(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_the_broker_takes() {
+        assert_eq!((max_rate("0.001"), max_rate("1000000")), (Ok(0.001), Ok(1e6)));
+        for text in ["0", "0.0009", "1000001", "-1", "NaN", "often"] {
+            assert!(max_rate(text).is_err(), "{text}");
+        }
+        assert_eq!(ttl("1ms"), Ok(Duration::from_millis(1)));
+        assert!(ttl("0").is_err() && ttl("soon").is_err());
     }
 
     #[test]

@@ -142,7 +142,8 @@ impl<'a> Publisher<'a> {
 
 /// `None` where the defaults do: such messages go out without options, the shortest way.
 fn options(arguments: &args::Publish) -> Option<PublishOptions> {
-    if !arguments.no_retain && arguments.headers.is_empty() && arguments.key.is_none() {
+    let plain = !arguments.no_retain && arguments.headers.is_empty() && arguments.key.is_none();
+    if plain && arguments.ttl.is_none() {
         return None;
     }
     let mut options = PublishOptions::new();
@@ -154,6 +155,9 @@ fn options(arguments: &args::Publish) -> Option<PublishOptions> {
     }
     if let Some(key) = &arguments.key {
         options = options.key(key.as_bytes());
+    }
+    if let Some(ttl) = arguments.ttl {
+        options = options.ttl(ttl);
     }
     Some(options)
 }

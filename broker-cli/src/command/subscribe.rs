@@ -66,6 +66,9 @@ async fn subscribe(arguments: &args::Subscribe, client: &Client) -> Result<Selec
     if let Some(policy) = arguments.policy {
         options = options.policy(policy);
     }
+    if let Some(max_rate) = arguments.max_rate {
+        options = options.max_rate(max_rate);
+    }
     if let Some(combined) = combine::combine(&arguments.patterns).filter(|it| *it != arguments.patterns) {
         match subscribe_each(&combined, &options, client).await {
             Ok(all) => return Ok(all),

@@ -1,4 +1,4 @@
-//! `topics`, `metrics`, `ping`, `completions`.
+//! `topics`, `clear`, `metrics`, `ping`, `completions`.
 
 use crate::harness::Broker;
 
@@ -31,6 +31,19 @@ fn no_topics_is_no_error() {
     assert_eq!(outcome.ok(), "");
     let outcome = broker.run(&["topics", "none/*", "--quiet"]);
     assert_eq!(outcome.err, "");
+}
+
+#[test]
+fn clear_forgets_what_matches_and_prints_how_many() {
+    let broker = Broker::start();
+    for topic in ["a/1", "a/2", "b"] {
+        broker.ok(&["pub", topic, "1"]);
+    }
+    assert_eq!(broker.ok(&["clear", "a/*"]), "2\n");
+    assert_eq!(broker.ok(&["clear", "a/*"]), "0\n");
+    let list = broker.ok(&["topics"]);
+    assert_eq!(list.split_whitespace().next(), Some("b"), "{list}");
+    broker.run(&["clear", "a["]).fails(2, "a[: not a pattern");
 }
 
 /// `!system/topics` has 1,000 rows at most, and an outbox holds less than these: neither may cut the list short.
@@ -99,7 +112,7 @@ fn every_shell_has_completions_that_know_the_commands() {
     let broker = Broker::start();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = broker.ok(&["completions", shell]);
-        for command in ["pub", "sub", "req", "reply", "topics", "metrics", "ping", "no-retained"] {
+        for command in ["pub", "sub", "req", "reply", "topics", "clear", "metrics", "ping", "no-retained"] {
             assert!(script.contains(command), "{command} for {shell}");
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{io::Write, time::Instant};
 
-use crate::harness::{Broker, numbers};
+use crate::harness::{Broker, eventually, numbers};
 
 #[test]
 fn an_argument_is_json_if_it_parses_else_text() {
@@ -145,4 +145,14 @@ fn what_the_broker_does_not_take_is_an_error() {
     let outcome = broker.run_with(&["pub", "t", "--whole"], &vec![b'x'; 9 << 20]);
     outcome.fails(1, "limit");
     assert_eq!(broker.ok(&["topics"]), "");
+}
+
+#[test]
+fn a_message_that_holds_for_a_time_is_gone_after_it() {
+    let broker = Broker::start();
+    broker.ok(&["pub", "long", "1", "--ttl", "1h"]);
+    broker.ok(&["pub", "short", "1", "--ttl", "300ms"]);
+    let gone = || (!broker.ok(&["topics", "--quiet"]).contains("short")).then_some(());
+    eventually("its end", gone);
+    assert!(broker.ok(&["topics"]).starts_with("long"));
 }

@@ -148,8 +148,23 @@ fn the_members_of_a_group_share_the_work() {
 #[test]
 fn a_policy_is_asked_for_by_name() {
     let broker = Broker::start();
-    let sub = broker.sub(&["t", "-n", "1", "--policy", "disconnect", "--format", "raw"]);
-    broker.ok(&["pub", "t", "1"]);
-    assert_eq!(sub.end().ok(), "1\n");
-    broker.run(&["sub", "t", "--policy", "hope"]).fails(2, "expected");
+    for policy in broker_client::Policy::ALL {
+        let sub = broker.sub(&[policy.name(), "-n", "1", "--policy", policy.name(), "--format", "raw"]);
+        broker.ok(&["pub", policy.name(), "1"]);
+        assert_eq!(sub.end().ok(), "1\n");
+    }
+    broker.run(&["sub", "t", "--policy", "hope"]).fails(2, "expected one of 'skip', 'conflate'");
+}
+
+/// A thousand messages at once and two a second: the first comes, then the last.
+#[test]
+fn a_rate_thins_out_and_the_last_message_comes() {
+    let broker = Broker::start();
+    let sub = broker.sub(&["t", "--max-rate", "2", "--format", "raw"]);
+    broker.run_with(&["pub", "t"], numbers(1_000).as_bytes()).ok();
+    let mut got = vec![sub.line()];
+    while got.last().is_some_and(|line| line != "999") {
+        got.push(sub.line());
+    }
+    assert!(got.len() < 20, "{} messages came: {got:?}", got.len());
 }

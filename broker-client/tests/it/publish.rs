@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use broker_client::{Event, FlushError, PublishError, PublishOptions, TopicError};
+use broker_client::{ClearError, Event, FlushError, PublishError, PublishOptions, TopicError};
 use rmpv::Value;
 use serde::Serialize;
 use tokio::time::timeout;
@@ -42,6 +42,7 @@ async fn values_arrive_as_they_were_given() {
 async fn options_arrive() {
     let (client, mut peer) = Fake::start().await.client(quick()).await;
     let options = PublishOptions::new().retain(false).reply("answers").header("unit", "°C").key("k");
+    let options = options.ttl(Duration::from_secs(2));
     within(client.publish_with("a", &1, options.clone())).await.expect("published");
     within(client.publish_raw_with("a", b"\x01", options)).await.expect("published");
     for _ in 0..2 {
@@ -50,8 +51,32 @@ async fn options_arrive() {
         assert_eq!(get(&options, "reply"), Value::from("answers"));
         assert_eq!(get(&options, "headers"), Value::Map(vec![("unit".into(), "°C".into())]));
         assert_eq!(get(&options, "key"), Value::Binary(b"k".to_vec()));
+        assert_eq!(get(&options, "ttl"), Value::from(2_000));
         assert_eq!(get(&options, "id"), Value::Nil);
     }
+}
+
+#[tokio::test]
+async fn clearing_asks_the_server_and_returns_its_count() {
+    let (client, mut peer) = Fake::start().await.client(quick()).await;
+    let serve = async {
+        let arguments = peer.expect("Clear").await;
+        assert_eq!(arguments[0], "a/*".into());
+        peer.ok(&arguments[1], 3.into()).await;
+        let arguments = peer.expect("Clear").await;
+        peer.refuse(&arguments[1], 4, "too complex").await;
+        let arguments = peer.expect("Clear").await;
+        assert_eq!(arguments[0], "b".into());
+        drop(peer);
+    };
+    let ask = async {
+        assert_eq!(within(client.clear("a/*")).await, Ok(3));
+        let refused = ClearError::Refused { code: 4, text: "too complex".to_owned() };
+        assert_eq!(within(client.clear("a/*")).await, Err(refused));
+        assert!(matches!(within(client.clear("[a")).await, Err(ClearError::Pattern(_))));
+        assert_eq!(within(client.clear("b")).await, Err(ClearError::Disconnected));
+    };
+    tokio::join!(serve, ask);
 }
 
 #[tokio::test]

@@ -67,6 +67,15 @@ async fn options_arrive() {
     assert_eq!(sent.as_map().map(Vec::len), Some(1), "an id and nothing else: {sent}");
     let (_three, sent) = subscribe!(client, peer, "c", SubscribeOptions::new().group("g"));
     assert_eq!(get(&sent, "group"), Value::from("g"));
+    let (_four, sent) = subscribe!(client, peer, "d", SubscribeOptions::new().max_rate(2.5));
+    assert_eq!(get(&sent, "max_rate"), Value::from(2.5));
+    let mut kept = Vec::new();
+    for policy in Policy::ALL {
+        let options = SubscribeOptions::new().policy(policy);
+        let (subscription, sent) = subscribe!(client, peer, policy.name(), options);
+        assert_eq!(get(&sent, "policy"), Value::from(policy.name()));
+        kept.push(subscription);
+    }
     let outcome = within(client.subscribe("c")).await;
     let other = SubscribeError::OtherGroup { pattern: "c".to_owned(), group: Some("g".to_owned()) };
     assert_eq!(outcome.expect_err("one pattern, one group"), other);
