@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
+use broker_core::outbox::SlowNews;
 use broker_core::reason::CloseReason;
 use broker_core::{Now, SessionInfo, Totals};
 
@@ -24,6 +25,8 @@ pub(crate) struct Snapshot {
     pub(crate) queue_bytes: usize,
     pub(crate) subscriptions: usize,
     pub(crate) totals: Totals,
+    /// Since when it has been slow, or was at its end, if so.
+    pub(crate) slow: Option<SlowNews>,
     /// When and why it ended, if it did.
     pub(crate) end: Option<(Now, CloseReason)>,
 }
@@ -45,6 +48,7 @@ impl Snapshot {
             queue_bytes: info.queue_bytes(),
             subscriptions: info.subscriptions(),
             totals: info.totals(),
+            slow: info.slow(),
             end: None,
         }
     }

@@ -20,6 +20,7 @@ mod settings;
 mod suggest;
 #[cfg(test)]
 mod tests;
+mod topics;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -33,6 +34,7 @@ pub use self::layers::Sources;
 pub use self::render::{effective_toml, settings_help, settings_table};
 pub use self::secret::{Secret, User, Users};
 pub(crate) use self::settings::{SETTINGS, Setting};
+pub use self::topics::TopicRule;
 use crate::args::Args;
 
 /// The native protocol's port.
@@ -50,6 +52,8 @@ pub struct Config {
     pub listen: Listen,
     /// Worker threads, 0 to 1,024. Default 0: one for each core.
     pub workers: usize,
+    /// What holds for some topics and not for others. Default: nothing.
+    pub topics: Vec<TopicRule>,
     /// The NATS protocol.
     pub nats: Nats,
     /// Figures over HTTP.
@@ -141,6 +145,9 @@ pub struct Outbox {
     pub bytes_max: usize,
     /// What happens at the bound where a subscription does not say. Default [`Policy::Skip`].
     pub policy: Policy,
+    /// For how long an outbox under [`Policy::Block`] may hold publishers back since it last took something, 1 ms to 1 h. Then it skips, until
+    /// it has caught up. Default 5 s.
+    pub block_timeout: Duration,
 }
 
 /// The newest message of each topic.
@@ -150,6 +157,8 @@ pub struct Retained {
     pub messages_max: usize,
     /// Bytes kept in all, 0 to 16 TiB; 0: none. Default 256 MiB.
     pub bytes_max: usize,
+    /// Bytes of a value that is kept, 0 to 1 GiB; 0: none. A larger one is delivered, and what was kept of its topic goes. Default 8 MiB.
+    pub value_bytes_max: usize,
 }
 
 /// How the server stops.
@@ -315,13 +324,13 @@ impl Default for Limits {
 
 impl Default for Outbox {
     fn default() -> Self {
-        Outbox { bytes_max: 8 * MIB, policy: Policy::Skip }
+        Outbox { bytes_max: 8 * MIB, policy: Policy::Skip, block_timeout: Duration::from_secs(5) }
     }
 }
 
 impl Default for Retained {
     fn default() -> Self {
-        Retained { messages_max: 1_000_000, bytes_max: 256 * MIB }
+        Retained { messages_max: 1_000_000, bytes_max: 256 * MIB, value_bytes_max: 8 * MIB }
     }
 }
 

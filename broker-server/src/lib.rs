@@ -28,6 +28,7 @@ mod listener;
 mod metrics;
 mod monitor;
 mod nats;
+mod release;
 mod server;
 mod usage;
 mod workers;

@@ -1,5 +1,6 @@
 //! What the server publishes about itself: `!system/…`, every second. The names are lbroker's and more; `docs/protocol.md` lists them.
 
+mod slow;
 mod tables;
 
 use std::sync::Arc;
@@ -80,6 +81,7 @@ struct TotalsRow {
     bytes_out: u64,
     lagged: u64,
     lost: u64,
+    thinned: u64,
 }
 
 impl Reporter {
@@ -122,6 +124,9 @@ impl Reporter {
     fn tick(&mut self) {
         let now = self.clock.now();
         let sessions = self.broker.sessions();
+        for (session, news) in self.broker.take_slow_news() {
+            self.publish(slow::TOPIC, &slow::SlowEvent::new(&session, &news), false);
+        }
         self.metrics(now, &sessions);
         if self.broker.has_subscribers("!system/connections") {
             let table = tables::connections(sessions.iter().map(AsRef::as_ref), now);
@@ -153,11 +158,13 @@ impl Reporter {
             ("bytes-in", totals.bytes_in, before.bytes_in),
             ("bytes-out", totals.bytes_out, before.bytes_out),
             ("lagged", totals.lagged, before.lagged),
+            ("thinned", totals.thinned, before.thinned),
         ] {
             self.metric(name, &per_second(count.saturating_sub(count_before), elapsed));
         }
         for (name, count) in [
             ("connections", sessions.len() as u64),
+            ("slow-consumers", sessions.iter().filter(|session| session.slow().is_some()).count() as u64),
             ("subscriptions", self.broker.subscriptions() as u64),
             ("topics", topics.topics as u64),
             ("retained-bytes", topics.retained_bytes as u64),
@@ -185,10 +192,20 @@ impl Reporter {
             lagged,
             lost,
             connections,
+            thinned,
             ..
         } = totals;
-        let totals =
-            TotalsRow { commands, connections, messages_in, messages_out, bytes_in, bytes_out, lagged, lost };
+        let totals = TotalsRow {
+            commands,
+            connections,
+            messages_in,
+            messages_out,
+            bytes_in,
+            bytes_out,
+            lagged,
+            lost,
+            thinned,
+        };
         self.publish("!system/totals", &totals, true);
     }
 

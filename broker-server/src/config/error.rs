@@ -86,6 +86,12 @@ pub enum Problem {
     /// There is nothing between the quotes, or behind the `=`.
     #[error("the value is empty")]
     Empty,
+    /// Something that has to stand there does not.
+    #[error("{what} is missing")]
+    Missing {
+        /// What it is.
+        what: &'static str,
+    },
     /// The text means nothing.
     #[error("'{text}' is not {expected}{}", did_you_mean(.suggestion.as_deref()))]
     Invalid {

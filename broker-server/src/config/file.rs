@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::error::{ConfigError, Place, Problem};
 use super::layers::{Given, Layer};
 use super::secret::Users;
+use super::topics::{self, Wrong};
 use super::{SETTINGS, Setting, suggest};
 
 /// More than this is not a configuration; a wrong path (a device, a log) must not fill the memory.
@@ -113,6 +114,15 @@ impl Reader<'_> {
                 Ok(text) => text,
                 Err(problem) => return self.fail(setting, place, problem),
             },
+            DeValue::Array(rules) if setting.is_rules() => match topics::read(rules) {
+                Ok(rules) => topics::text(&rules),
+                Err(wrong) => {
+                    for Wrong { offset, problem } in wrong {
+                        self.fail(setting, self.place(Some(offset)), problem);
+                    }
+                    return;
+                }
+            },
             other => {
                 let problem = Problem::WrongType { expected: setting.expected(), found: type_name(other) };
                 return self.fail(setting, place, problem);
@@ -155,7 +165,7 @@ fn suggestion(section: Option<&str>, setting: &Setting) -> String {
     }
 }
 
-fn type_name(value: &DeValue<'_>) -> &'static str {
+pub(super) fn type_name(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) => "an integer",
@@ -221,6 +231,20 @@ mod tests {
             &[
                 "broker.toml:1: auth.users: expected a token or password without white space, found something else",
             ],
+        );
+        check("[[topics]]\npattern = 'a'\nretain = false\n[[topics]]\npattern = 'b'\nttl = '5m'", &[]);
+        check("topics = [{ pattern = 'a', policy = 'block' }]", &[]);
+        check(
+            "[[topics]]\npattern = 'a'\nttl = '1s'\n[[topics]]\npattern = 'b['\nretain = 'no'\n[[topics]]\nttl = '5m'",
+            &[
+                "broker.toml:5: topics: 'b[' is not a pattern: the `[` at byte 1 has no `]`",
+                "broker.toml:6: topics: expected true or false, found a string",
+                "broker.toml:7: topics: the 'pattern' of a rule is missing",
+            ],
+        );
+        check(
+            "[topics]\npattern = 'a'",
+            &["broker.toml:1: topics: expected an array of rules, found a table"],
         );
         check("listen = false", &["broker.toml:1: listen: expected a string or a port, found a boolean"]);
         check(

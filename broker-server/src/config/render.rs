@@ -4,6 +4,9 @@ use super::error::source_name;
 use super::settings::Kind;
 use super::{Config, SETTINGS, Setting, Sources};
 
+/// Up to this width lines have their origin in one column.
+const COLUMN_MAX: usize = 80;
+
 /// The configuration as a file that gives the same again but for passwords and tokens that are not hashes, with the origin of each value behind it.
 ///
 /// # Examples
@@ -18,7 +21,9 @@ use super::{Config, SETTINGS, Setting, Sources};
 pub fn effective_toml(config: &Config, sources: &Sources) -> String {
     let lines: Vec<(&Setting, String)> =
         SETTINGS.iter().map(|setting| (setting, line(setting, config))).collect();
-    let width = lines.iter().map(|(_, line)| line.chars().count()).max().unwrap_or(0);
+    let widths = lines.iter().map(|(_, line)| line.chars().count());
+    // Long lines stand out of the column: they are lists.
+    let width = widths.filter(|width| *width <= COLUMN_MAX).max().unwrap_or(0);
     let mut text = String::new();
     let mut section = None;
     for (setting, line) in lines {
@@ -88,7 +93,7 @@ impl Setting {
     /// Its value as it stands in the file.
     fn toml(&self, config: &Config) -> String {
         match self.kind {
-            Kind::Count { .. } => self.text(config),
+            Kind::Count { .. } | Kind::Topics(_) => self.text(config),
             _ => toml::Value::String(self.text(config)).to_string(),
         }
     }

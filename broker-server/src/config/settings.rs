@@ -7,6 +7,8 @@ mod kind;
 
 use std::time::Duration;
 
+use broker_core::Policy;
+
 use self::kind::Field;
 pub(super) use self::kind::Kind;
 use super::LogFormat;
@@ -56,6 +58,31 @@ macro_rules! time {
     };
 }
 
+/// A setting that is the name of a policy.
+macro_rules! policy {
+    ($($path:ident).+) => {
+        Kind::Word {
+            names: &POLICIES,
+            get: |config| config.$($path).+.name(),
+            set: |config, name| {
+                if let Ok(policy) = name.parse() {
+                    config.$($path).+ = policy;
+                }
+            },
+        }
+    };
+}
+
+/// The names of all policies.
+pub(super) static POLICIES: [&str; Policy::ALL.len()] = [
+    Policy::Skip.name(),
+    Policy::Conflate.name(),
+    Policy::DropOldest.name(),
+    Policy::DropNewest.name(),
+    Policy::Disconnect.name(),
+    Policy::Block.name(),
+];
+
 const SECOND: u64 = 1_000;
 const HOUR: u64 = 3_600 * SECOND;
 
@@ -72,6 +99,12 @@ pub(crate) static SETTINGS: &[Setting] = &[
         flag: Some("workers"),
         meaning: "worker threads",
         kind: count!(workers, 1, 1_024, Some("one for each core")),
+    },
+    Setting {
+        key: "topics",
+        flag: None,
+        meaning: "rules for topics: which are retained, for how long, and which policy their subscribers have",
+        kind: Kind::Topics(field!(topics)),
     },
     Setting {
         key: "nats.listen",
@@ -118,16 +151,8 @@ pub(crate) static SETTINGS: &[Setting] = &[
     Setting {
         key: "nats.outbox_policy",
         flag: None,
-        meaning: "what happens at that bound: disconnect the client, or skip what waits",
-        kind: Kind::Word {
-            names: &["disconnect", "skip"],
-            get: |config| config.nats.outbox_policy.name(),
-            set: |config, name| {
-                if let Ok(policy) = name.parse() {
-                    config.nats.outbox_policy = policy;
-                }
-            },
-        },
+        meaning: "what happens at that bound where no rule of [[topics]] says otherwise",
+        kind: policy!(nats.outbox_policy),
     },
     Setting {
         key: "nats.retained",
@@ -226,16 +251,14 @@ pub(crate) static SETTINGS: &[Setting] = &[
     Setting {
         key: "outbox.policy",
         flag: Some("outbox-policy"),
-        meaning: "what happens at that bound where a subscription does not say: skip what waits, or disconnect the session",
-        kind: Kind::Word {
-            names: &["skip", "disconnect"],
-            get: |config| config.outbox.policy.name(),
-            set: |config, name| {
-                if let Ok(policy) = name.parse() {
-                    config.outbox.policy = policy;
-                }
-            },
-        },
+        meaning: "what happens at that bound where neither a subscription nor a rule of [[topics]] says",
+        kind: policy!(outbox.policy),
+    },
+    Setting {
+        key: "outbox.block_timeout",
+        flag: None,
+        meaning: "how long publishers are held back, under the policy block, by a session that takes nothing; then it skips",
+        kind: time!(outbox.block_timeout, 1, HOUR, None),
     },
     Setting {
         key: "retained.messages_max",
@@ -248,6 +271,12 @@ pub(crate) static SETTINGS: &[Setting] = &[
         flag: Some("retained-bytes-max"),
         meaning: "how many bytes of retained messages are kept, topics and values",
         kind: bytes!(retained.bytes_max, 1, 16 << 40, Some("none")),
+    },
+    Setting {
+        key: "retained.value_bytes_max",
+        flag: None,
+        meaning: "how large a value may be to be kept; a larger one is delivered, and its topic keeps none",
+        kind: bytes!(retained.value_bytes_max, 1, 1 << 30, Some("none")),
     },
     Setting {
         key: "shutdown.drain_timeout",

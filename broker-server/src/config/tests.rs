@@ -51,6 +51,7 @@ fn sample(setting: &Setting) -> String {
         Kind::Name(_) => "cellar".to_owned(),
         Kind::Token(_) => HASH.to_owned(),
         Kind::Users(_) => format!("alice:{HASH} bob:{HASH}"),
+        Kind::Topics(_) => r#"[{ pattern = "log/*", retain = false }]"#.to_owned(),
     }
 }
 
@@ -358,9 +359,15 @@ fn defaults_are_those_of_the_core() {
     assert_eq!(ours.limits.idle_timeout.as_millis(), u128::from(core.idle_timeout_ms));
     assert_eq!(ours.outbox.bytes_max, core.outbox_bytes_max);
     assert_eq!(ours.outbox.policy, core.policy);
+    assert_eq!(ours.outbox.block_timeout.as_millis(), u128::from(core.block_ms));
     assert_eq!(ours.retained.messages_max, core.retained_messages_max);
     assert_eq!(ours.retained.bytes_max, core.retained_bytes_max);
     assert_eq!(ours.validate(), Ok(()));
+}
+
+#[test]
+fn every_policy_can_be_set() {
+    assert_eq!(settings::POLICIES, Policy::ALL.map(Policy::name));
 }
 
 fn docs() -> String {

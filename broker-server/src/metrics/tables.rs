@@ -27,6 +27,17 @@ pub(super) struct Figures {
     bytes_in: u64,
     bytes_out: u64,
     lagged: u64,
+    thinned: u64,
+}
+
+/// Why a session counts as slow.
+#[derive(Serialize)]
+struct Slow {
+    #[serde(rename = "slow_ms")]
+    age_ms: u64,
+    pattern: String,
+    policy: &'static str,
+    missed: u64,
 }
 
 #[derive(Serialize)]
@@ -37,6 +48,9 @@ pub(super) struct ConnectionRow<'a> {
     protocol: &'static str,
     age_ms: u64,
     queue_bytes: usize,
+    slow: bool,
+    #[serde(flatten)]
+    why: Option<Slow>,
     #[serde(flatten)]
     figures: Figures,
 }
@@ -50,7 +64,8 @@ pub(super) struct ClosedRow {
     /// How long it lasted.
     age_ms: u64,
     /// When it ended.
-    closed: u64,
+    #[serde(rename = "closed")]
+    ended: u64,
     /// The name of the reason, and a sentence for people.
     reason: &'static str,
     detail: String,
@@ -83,7 +98,7 @@ pub(super) fn connections<'a>(
 }
 
 fn connection(session: &SessionInfo, now: Now) -> ConnectionRow<'_> {
-    let totals = session.totals();
+    let (totals, slow) = (session.totals(), session.slow());
     ConnectionRow {
         id: session.id,
         address: &session.address,
@@ -91,6 +106,13 @@ fn connection(session: &SessionInfo, now: Now) -> ConnectionRow<'_> {
         protocol: session.protocol,
         age_ms: now.monotonic_ms.saturating_sub(session.started.monotonic_ms),
         queue_bytes: session.queue_bytes(),
+        slow: slow.is_some(),
+        why: slow.map(|slow| Slow {
+            age_ms: now.unix_ms.saturating_sub(slow.since_unix_ms),
+            pattern: slow.pattern,
+            policy: slow.policy.name(),
+            missed: slow.missed,
+        }),
         figures: Figures::new(session.subscriptions(), &totals),
     }
 }
@@ -104,6 +126,7 @@ impl Figures {
             bytes_in: totals.bytes_in,
             bytes_out: totals.bytes_out,
             lagged: totals.lagged,
+            thinned: totals.thinned,
         }
     }
 }
@@ -119,7 +142,7 @@ pub(super) fn closed(total: u64, sessions: Vec<Snapshot>, now: Now) -> Table<Clo
             name: Some(session.name).filter(|name| !name.is_empty()),
             protocol: session.protocol,
             age_ms,
-            closed: end.unix_ms,
+            ended: end.unix_ms,
             reason: reason.name(),
             detail: reason.to_string(),
             lost: session.totals.lost,

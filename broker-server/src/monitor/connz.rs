@@ -181,6 +181,12 @@ struct Row {
     version: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     authorized_user: String,
+    lagged_msgs: u64,
+    thinned_msgs: u64,
+    slow: bool,
+    /// The policy under which it is slow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     subscriptions_list: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -251,6 +257,10 @@ fn row(session: Snapshot, now: Now, auth: bool) -> Row {
         name: session.name,
         lang: session.lang,
         version: session.version,
+        lagged_msgs: session.totals.lagged,
+        thinned_msgs: session.totals.thinned,
+        slow: session.slow.is_some(),
+        policy: session.slow.map(|slow| slow.policy.name()),
         authorized_user: if auth { session.user } else { String::new() },
         subscriptions_list: Vec::new(),
         subscriptions_list_detail: Vec::new(),
@@ -322,6 +332,7 @@ mod tests {
             queue_bytes: 0,
             subscriptions: 0,
             totals: broker_core::Totals::default(),
+            slow: None,
             end: Some((at(to_ms), CloseReason::Closed)),
         }
     }

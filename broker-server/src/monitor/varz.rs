@@ -71,6 +71,8 @@ pub(super) struct Varz {
     config_load_time: String,
     broker_version: &'static str,
     lagged_msgs: u64,
+    thinned_msgs: u64,
+    slow_sessions: usize,
     topics: usize,
     retained_bytes: usize,
 }
@@ -131,6 +133,8 @@ pub(super) fn page(monitor: &Monitor) -> Varz {
         config_load_time: rfc3339(started.unix_ms),
         broker_version: crate::VERSION,
         lagged_msgs: totals.lagged,
+        thinned_msgs: totals.thinned,
+        slow_sessions: broker.sessions().iter().filter(|session| session.slow().is_some()).count(),
         topics: topics.topics,
         retained_bytes: topics.retained_bytes,
     }

@@ -24,6 +24,7 @@ use crate::listener::{self, Acceptor};
 use crate::metrics;
 use crate::monitor::{self, Monitor};
 use crate::nats::{self, NatsSettings};
+use crate::release;
 use crate::workers::Workers;
 
 /// Silence is looked for at least this often, so that a client that has two seconds to say who it is has not four.
@@ -244,10 +245,10 @@ impl Builder {
             subscriptions_max: config.limits.subscriptions_max,
             outbox_bytes_max: config.outbox.bytes_max,
             policy: config.outbox.policy,
+            block_ms: u64::try_from(config.outbox.block_timeout.as_millis()).unwrap_or(u64::MAX),
             retained_messages_max: config.retained.messages_max,
             retained_bytes_max: config.retained.bytes_max,
             idle_timeout_ms: u64::try_from(config.limits.idle_timeout.as_millis()).unwrap_or(u64::MAX),
-            ..Limits::default()
         };
         self
     }
@@ -307,6 +308,7 @@ impl Builder {
             [told("native", native_address), told("nats", nats_address), told("monitor", http_address)];
         let listen = listen.into_iter().flatten().collect();
         tasks.spawn(metrics::run(Arc::clone(&shared), listen, self.metrics_interval, stop.clone()));
+        tasks.spawn(release::run(Arc::clone(&shared.broker), clock, stop.clone()));
         let period = self.metrics_interval.min(SILENCE_PERIOD);
         tasks.spawn(metrics::watch_silence(Arc::clone(&shared.broker), clock, period, stop.clone()));
         Ok(Server {

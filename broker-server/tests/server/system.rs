@@ -77,6 +77,8 @@ async fn every_metric_is_a_number_that_is_retained() {
         "bytes-in",
         "bytes-out",
         "lagged",
+        "thinned",
+        "slow-consumers",
         "connections",
         "subscriptions",
         "topics",
@@ -87,7 +89,7 @@ async fn every_metric_is_a_number_that_is_retained() {
         "cpu",
         "uptime",
     ];
-    let names = if cfg!(target_os = "linux") { &names[..] } else { &names[..12] };
+    let names = if cfg!(target_os = "linux") { &names[..] } else { &names[..14] };
     let mut watcher = observer(&server, &["!system/metrics/uptime"]).await;
     watcher.message().await;
     watcher.message().await;
@@ -230,6 +232,7 @@ async fn rows_of_connections_are_right() {
         assert_eq!(count(row, "bytes_in"), client.outgoing.bytes, "{row}");
         assert_eq!(count(row, "bytes_out"), client.incoming.bytes, "{row}");
         assert_eq!((count(row, "queue_bytes"), count(row, "lagged")), (0, 0), "{row}");
+        assert_eq!((count(row, "thinned"), get(row, "slow")), (0, &Value::from(false)), "{row}");
         assert!(get(row, "protocol").is_str() && count(row, "age_ms") < 600_000, "{row}");
     }
     assert_eq!(get(one.1, "name").as_str(), Some("one"));

@@ -10,7 +10,7 @@ use crate::config::quantity::{
     Range, parse_bytes, parse_count, parse_duration, show_bytes, show_duration, show_grouped,
 };
 use crate::config::secret::{Secret, Users};
-use crate::config::{Config, Listen, SETTINGS, suggest};
+use crate::config::{Config, Listen, SETTINGS, TopicRule, suggest, topics};
 
 /// What is written for nothing.
 const OFF: &str = "off";
@@ -39,6 +39,8 @@ pub(in crate::config) enum Kind {
     Token(Field<Option<Secret>>),
     /// Names and passwords, or `off`.
     Users(Field<Users>),
+    /// An array of rules.
+    Topics(Field<Vec<TopicRule>>),
 }
 
 /// A field of [`Config`].
@@ -106,6 +108,7 @@ impl Setting {
             Kind::Token(field) => (field.set)(config, Some(text.parse()?)),
             Kind::Users(field) if text == OFF => (field.set)(config, Users::default()),
             Kind::Users(field) => (field.set)(config, text.parse()?),
+            Kind::Topics(field) => (field.set)(config, topics::parse(text)?),
         }
         Ok(())
     }
@@ -122,6 +125,7 @@ impl Setting {
             Kind::Token(field) => (field.get)(config).as_ref().map_or(OFF, Secret::text).to_owned(),
             Kind::Users(field) if (field.get)(config).is_empty() => OFF.to_owned(),
             Kind::Users(field) => (field.get)(config).text(),
+            Kind::Topics(field) => topics::text((field.get)(config)),
         }
     }
 
@@ -146,6 +150,7 @@ impl Setting {
             // These are types of their own. An address is text, and a program can write anything into it.
             Kind::Listen(field) => (field.get)(config).to_string().parse::<Listen>().map(drop),
             Kind::Name(field) => check_name((field.get)(config)),
+            Kind::Topics(field) => (field.get)(config).iter().try_for_each(TopicRule::check),
             Kind::Word { .. } | Kind::Token(_) | Kind::Users(_) => Ok(()),
         }
     }
@@ -163,6 +168,11 @@ impl Setting {
         matches!(self.kind, Kind::Users(_))
     }
 
+    /// Whether it may be an array of tables in the file.
+    pub(in crate::config) fn is_rules(&self) -> bool {
+        matches!(self.kind, Kind::Topics(_))
+    }
+
     /// What belongs into the file.
     pub(in crate::config) fn expected(&self) -> &'static str {
         match self.kind {
@@ -171,6 +181,7 @@ impl Setting {
             Kind::Bytes { .. } => "an integer or a string such as \"8 MiB\"",
             Kind::Time { .. } => "a string such as \"30s\"",
             Kind::Users(_) => "a table of names and passwords, or a string",
+            Kind::Topics(_) => "an array of rules",
             Kind::Word { .. } | Kind::Filter(_) | Kind::Name(_) | Kind::Token(_) => "a string",
         }
     }
@@ -189,6 +200,7 @@ impl Setting {
             Kind::Name(_) => format!("a word of up to {NAME_BYTES_MAX} bytes"),
             Kind::Token(_) => "a token or its hash, or `off`".to_owned(),
             Kind::Users(_) => "`NAME:PASSWORD` or `NAME:HASH`, with spaces between, or `off`".to_owned(),
+            Kind::Topics(_) => "rules: see [Topics](#topics)".to_owned(),
         }
     }
 
@@ -204,6 +216,7 @@ impl Setting {
             Kind::Name(_) => "TEXT",
             Kind::Token(_) => "TOKEN|off",
             Kind::Users(_) => "USERS|off",
+            Kind::Topics(_) => "RULES",
         }
     }
 }

@@ -209,9 +209,12 @@ async fn invalid_options_are_refused() {
         ("retained", "no".into()),
         ("retained", Value::Nil),
         ("meta", 1.into()),
+        ("max_rate", 0.into()),
+        ("max_rate", "1".into()),
     ];
     let publish: &[(&str, Value)] = &[
-        ("ttl", 1.into()),
+        ("ttl", 0.into()),
+        ("ttl", "1".into()),
         ("policy", "skip".into()),
         ("reply", 1.into()),
         ("headers", list()),
