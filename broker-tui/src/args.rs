@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use broker_client::{Login, LoginError, Secret};
 use clap::Parser;
 
 use crate::layout::{HEIGHT_MIN, WIDTH_MIN};
@@ -15,6 +16,18 @@ pub struct Args {
     /// Where the broker listens: HOST, HOST:PORT or broker://HOST:PORT
     #[arg(long, value_name = "ADDR", env = "BROKER_ADDR", default_value = "127.0.0.1:36912")]
     pub addr: String,
+
+    /// Who this is, where the broker asks [env: `BROKER_USER`]
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+
+    /// The user's password; better in the environment, where the list of processes does not show it [env: `BROKER_PASSWORD`]
+    #[arg(long, value_name = "TEXT")]
+    pub password: Option<Secret>,
+
+    /// In place of user and password, the token that the broker asks for; better in the environment, too [env: `BROKER_TOKEN`]
+    #[arg(long, value_name = "TEXT")]
+    pub token: Option<Secret>,
 
     /// The view to begin with
     #[arg(long, value_enum, default_value_t, value_name = "NAME")]
@@ -54,6 +67,15 @@ pub struct Args {
 }
 
 impl Args {
+    /// Who this is: what the flags say, and else the environment.
+    ///
+    /// # Errors
+    ///
+    /// That contradicts itself, or is one half of two.
+    pub fn login(&self) -> Result<Option<Login>, LoginError> {
+        Login::from_flags(self.user.clone(), self.password.clone(), self.token.clone())
+    }
+
     /// The theme: what was asked for, else without colours if the environment asks for that (<https://no-color.org>).
     pub fn theme(&self, no_color: Option<&str>) -> ThemeName {
         let by_environment =
@@ -93,6 +115,15 @@ mod tests {
         assert_eq!(args.theme(Some("")), ThemeName::Dark);
         assert_eq!(args.theme(Some("1")), ThemeName::Mono);
         assert_eq!(parse(&["--theme", "light"]).unwrap().theme(Some("1")), ThemeName::Light);
+    }
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        let args = parse(&["--user", "alice", "--password", "hunter42"]).unwrap();
+        assert!(!format!("{args:?}").contains("hunter42"));
+        assert!(matches!(args.login(), Ok(Some(Login::User { name, .. })) if name == "alice"));
+        let args = parse(&["--token", "hunter42", "--user", "alice"]).unwrap();
+        assert_eq!(args.login(), Err(LoginError::Both));
     }
 
     #[test]

@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::message::{Clock, ConnectionRow, Msg, News, Seen, ServerNews, Table, TopicRow, TrafficNews};
+use crate::message::{
+    Clock, ClosedRow, ConnectionRow, Msg, News, Seen, ServerNews, SlowRow, Table, TopicRow, TrafficNews,
+};
 use crate::model::{Model, ViewName};
 use crate::update::update;
 
@@ -42,6 +44,10 @@ pub fn advance(model: &mut Model, from: u64, to: u64) {
         let mut news = metrics(second);
         news.push(News::Totals(totals(second)));
         news.push(News::Connections(connections(second)));
+        news.push(News::Closed(closed(second)));
+        if second == SECONDS - 12 {
+            news.push(News::Slow(vec![recovered(second)]));
+        }
         news.push(News::Topics(topics(second)));
         news.push(News::Traffic(traffic(&model.traffic.pattern, second)));
         let watched = model.topics.watched.as_ref().map(|watched| watched.topic.clone());
@@ -96,6 +102,7 @@ fn metrics(second: u64) -> Vec<News> {
         ("bytes-in", (messages_in * (48.0 + 30.0 * wave(second, 71.0))).round()),
         ("bytes-out", (messages_out * (46.0 + 30.0 * wave(second, 71.0))).round()),
         ("lagged", lagged(second)),
+        ("slow-consumers", 1.0),
         ("connections", (9.0 + 3.0 * wave(second, 90.0)).round()),
         ("subscriptions", (31.0 + 9.0 * wave(second, 90.0)).round()),
         ("topics", 24.0 + f64::from(u32::from(second > 60))),
@@ -150,10 +157,71 @@ fn connections(second: u64) -> Table<ConnectionRow> {
             bytes_out: 522_000 + outgoing * second * 58,
             queue_bytes: if slow { 1_310_720 } else { u64::from(id == 4) * 812 },
             lagged: if slow { 1_204 + second * 7 } else { u64::from(id == 6) * 12 },
+            thinned: u64::from(id == 3) * 31 * second,
+            slow,
+            slow_ms: u64::from(slow) * (41 + second) * 1_000,
+            pattern: if slow { "weather/*".to_owned() } else { String::new() },
+            policy: if slow { "drop-oldest".to_owned() } else { String::new() },
+            missed: u64::from(slow) * (204 + second * 7),
         }
     };
     let rows: Vec<ConnectionRow> = (1..).zip(&CLIENTS).map(row).collect();
     Table { time_ms: Some(STARTED_MS + second * 1_000), total: rows.len() as u64, rows }
+}
+
+/// The session without a name that missed twelve messages has caught up.
+fn recovered(second: u64) -> SlowRow {
+    SlowRow {
+        event: "recovered".to_owned(),
+        session: 6,
+        pattern: "market.*".to_owned(),
+        policy: "skip".to_owned(),
+        since: STARTED_MS + second * 1_000 - 900,
+        until: Some(STARTED_MS + second * 1_000 - 300),
+        missed: 12,
+    }
+}
+
+fn closed(second: u64) -> Table<ClosedRow> {
+    /// name, reason, detail, seconds before the dashboard's start, messages in and out, missed, lost
+    type Session = (Option<&'static str>, &'static str, &'static str, u64, [u64; 4]);
+    const SESSIONS: [Session; 6] = [
+        (Some("broker-sub"), "closed", "closed as asked", 12, [0, 120, 0, 0]),
+        (Some("phone of ana"), "slow-consumer", "too slow: the outbox is full", 95, [0, 80_412, 310, 2_048]),
+        (None, "disconnected", "the client disconnected", 260, [1, 0, 0, 0]),
+        (Some("scanner"), "malformed", "malformed: not a command", 900, [0, 0, 0, 0]),
+        (Some("gateway 2"), "idle", "silent for longer than the idle timeout", 4_800, [31_007, 0, 0, 0]),
+        (
+            None,
+            "cut-off",
+            "the client disconnected after 12 bytes of an unfinished frame",
+            9_001,
+            [7, 0, 0, 0],
+        ),
+    ];
+    let row = |(number, (name, reason, detail, before, counts)): (u64, &Session)| {
+        let [messages_in, messages_out, lagged, lost] = *counts;
+        ClosedRow {
+            id: 190 - number,
+            address: format!("192.168.7.{}:{}", 60 + number, 51_000 + number * 913),
+            name: name.map(str::to_owned),
+            protocol: if number == 2 { "nats" } else { "native" }.to_owned(),
+            age_ms: (7 + number * 433) * 1_000,
+            closed: STARTED_MS - before * 1_000,
+            reason: (*reason).to_owned(),
+            detail: (*detail).to_owned(),
+            subscriptions: u64::from(messages_out > 0),
+            messages_in,
+            messages_out,
+            bytes_in: messages_in * 62,
+            bytes_out: messages_out * 58,
+            lagged,
+            lost,
+            thinned: 0,
+        }
+    };
+    let rows = (0..).zip(&SESSIONS).map(row).collect();
+    Table { time_ms: Some(STARTED_MS + second * 1_000), total: 214, rows }
 }
 
 fn topics(second: u64) -> Table<TopicRow> {

@@ -5,6 +5,7 @@ mod report;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use broker_client::{ConnectError, Login};
 
 use crate::app::Timer;
 use crate::message::{Msg, News};
@@ -26,9 +27,9 @@ const WIDE: (u16, u16) = (200, 50);
 /// # Errors
 ///
 /// No broker answers, or it does not tell its figures.
-pub async fn collect_once(model: &mut Model) -> anyhow::Result<()> {
+pub async fn collect_once(model: &mut Model, login: Option<Login>) -> anyhow::Result<()> {
     (model.width, model.height) = WIDE;
-    let mut source = connect(model).await?;
+    let mut source = connect(model, login).await?;
     let mut told = Told::default();
     let all = watch(model, &mut source, |news| told.count(news));
     if tokio::time::timeout(PATIENCE, all).await.is_ok_and(|watched| watched.is_err()) {
@@ -49,9 +50,13 @@ pub async fn collect_once(model: &mut Model) -> anyhow::Result<()> {
 /// # Errors
 ///
 /// No broker answers.
-pub async fn collect_picture(model: &mut Model, time: Duration) -> anyhow::Result<String> {
+pub async fn collect_picture(
+    model: &mut Model,
+    login: Option<Login>,
+    time: Duration,
+) -> anyhow::Result<String> {
     model.depth = Depth::Rgb;
-    let mut source = connect(model).await?;
+    let mut source = connect(model, login).await?;
     let lost = tokio::time::timeout(time, watch(model, &mut source, |_| false)).await;
     if let Ok(lost) = lost {
         lost?;
@@ -61,10 +66,15 @@ pub async fn collect_picture(model: &mut Model, time: Duration) -> anyhow::Resul
     Ok(screenshot::svg_on(&frame, paper, &format!("broker-tui --addr {}", model.address)))
 }
 
-async fn connect(model: &Model) -> anyhow::Result<Source> {
-    let client =
-        source::connect(&model.address).await.with_context(|| format!("no broker at {}", model.address))?;
-    let source = Source::start(&model.address, Some(client));
+async fn connect(model: &Model, login: Option<Login>) -> anyhow::Result<Source> {
+    let client = match source::connect(&model.address, login.as_ref()).await {
+        Ok(client) => client,
+        Err(error @ (ConnectError::AuthRequired | ConnectError::Unauthorized { .. })) => {
+            return Err(error).with_context(|| format!("the broker at {}", model.address));
+        }
+        Err(error) => return Err(error).with_context(|| format!("no broker at {}", model.address)),
+    };
+    let source = Source::start(&model.address, login, Some(client));
     source.want(model.wants());
     Ok(source)
 }

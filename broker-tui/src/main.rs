@@ -32,25 +32,26 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(file) = &args.log_file {
         log_to(file).with_context(|| format!("cannot log to {}", file.display()))?;
     }
+    let login = args.login()?;
     let mut model = Model::new(args.addr.as_str());
     model.view = args.view;
     model.theme = args.theme(std::env::var("NO_COLOR").ok().as_deref());
     model.traffic.set_pattern(&args.pattern);
     if args.once {
-        headless::collect_once(&mut model).await?;
+        headless::collect_once(&mut model, login).await?;
         let text = if args.json { format!("{:#}\n", headless::json(&model)) } else { headless::text(&model) };
         return std::io::stdout().write_all(text.as_bytes()).context("cannot print");
     }
     if let Some(file) = &args.screenshot {
         (model.width, model.height) = args.size;
-        let picture = headless::collect_picture(&mut model, Duration::from_secs(args.seconds)).await?;
+        let picture = headless::collect_picture(&mut model, login, Duration::from_secs(args.seconds)).await?;
         return std::fs::write(file, picture).with_context(|| format!("cannot write {}", file.display()));
     }
     if std::env::var("COLORTERM").is_ok_and(|value| value.contains("truecolor") || value.contains("24bit")) {
         model.depth = Depth::Rgb;
     }
     let screen = Screen::enter()?;
-    let source = Source::start(&args.addr, None);
+    let source = Source::start(&args.addr, login, None);
     app::run(model, source, screen).await
 }
 

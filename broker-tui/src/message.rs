@@ -82,6 +82,10 @@ pub enum News {
     Server(ServerNews),
     /// `!system/connections`.
     Connections(Table<ConnectionRow>),
+    /// `!system/connections/closed`.
+    Closed(Table<ClosedRow>),
+    /// `!system/events/slow-consumer`, the oldest first.
+    Slow(Vec<SlowRow>),
     /// `!system/topics`.
     Topics(Table<TopicRow>),
     /// What the tap of the traffic view brought.
@@ -139,6 +143,57 @@ pub struct ConnectionRow {
     pub bytes_out: u64,
     pub queue_bytes: u64,
     pub lagged: u64,
+    pub thinned: u64,
+    pub slow: bool,
+    /// Of a slow one: for how long, of which subscription, under which policy, and how much it missed in this time.
+    pub slow_ms: u64,
+    pub pattern: String,
+    pub policy: String,
+    pub missed: u64,
+}
+
+/// A session that has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "the names of docs/protocol.md, in its units")]
+pub struct ClosedRow {
+    pub id: u64,
+    pub address: String,
+    pub name: Option<String>,
+    pub protocol: String,
+    pub age_ms: u64,
+    pub closed: u64,
+    pub reason: String,
+    pub detail: String,
+    pub subscriptions: u64,
+    pub messages_in: u64,
+    pub messages_out: u64,
+    pub bytes_in: u64,
+    pub bytes_out: u64,
+    pub lagged: u64,
+    pub thinned: u64,
+    pub lost: u64,
+}
+
+impl ClosedRow {
+    /// Messages that it did not get: skipped while it lasted, or still waiting at its end.
+    pub fn missed(&self) -> u64 {
+        self.lagged.saturating_add(self.lost)
+    }
+}
+
+/// A session became slow, or recovered.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "the names of docs/protocol.md, in its units")]
+pub struct SlowRow {
+    pub event: String,
+    pub session: u64,
+    pub pattern: String,
+    pub policy: String,
+    pub since: u64,
+    pub until: Option<u64>,
+    pub missed: u64,
 }
 
 /// A topic. Counts are since it was first seen.

@@ -3,6 +3,7 @@
 //! Plain data with pure methods. It never reads a clock, a socket or a terminal, and knows nothing of the views. Every
 //! collection in it is bounded.
 
+pub mod closed;
 pub mod connections;
 pub mod cursor;
 pub mod editor;

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broker_client::{
-    Backoff, Client, ConnectError, Event, LaggedBy, Message, Options, SubscribeError, SubscribeOptions,
+    Backoff, Client, ConnectError, Event, LaggedBy, Login, Message, Options, Policy, SubscribeError,
+    SubscribeOptions,
 };
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -23,6 +24,8 @@ const METRICS: &str = "!system/metrics/*";
 const TOTALS: &str = "!system/totals";
 const SERVER: &str = "!system/server";
 const CONNECTIONS: &str = "!system/connections";
+const CLOSED: &str = "!system/connections/closed";
+const SLOW: &str = "!system/events/slow-consumer";
 const TOPICS: &str = "!system/topics";
 
 /// Delays between attempts to connect: someone is looking at the screen, so not longer than this.
@@ -32,6 +35,8 @@ const BACKOFF: Backoff =
 const PING_INTERVAL: Duration = Duration::from_secs(3);
 /// How long one attempt to connect may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How often a second the selected topic is drawn anew at the most, so that more of its values would be of no use.
+const WATCHED_PER_SECOND: f64 = 16.0;
 /// Messages and bytes that may wait in the client, ahead of the inbox.
 const BUFFER_MESSAGES: usize = 4_096;
 const BUFFER_BYTES: usize = 16 * 1024 * 1024;
@@ -58,9 +63,14 @@ pub struct Source {
 ///
 /// # Errors
 ///
-/// Nothing listens there, or what listens is not a broker.
-pub async fn connect(address: &str) -> Result<Client, ConnectError> {
-    let options = Options::new()
+/// Nothing listens there, what listens is not a broker, or it does not accept who this is.
+pub async fn connect(address: &str, login: Option<&Login>) -> Result<Client, ConnectError> {
+    let options = Options::new();
+    let options = match login {
+        Some(login) => options.login(login.clone()),
+        None => options,
+    };
+    let options = options
         .name("broker-tui")
         .connect_timeout(CONNECT_TIMEOUT)
         .ping_interval(PING_INTERVAL)
@@ -73,10 +83,10 @@ pub async fn connect(address: &str) -> Result<Client, ConnectError> {
 impl Source {
     /// Keeps a connection to `address`, with `client` as the first one if there is one already. Must be called within a
     /// tokio runtime.
-    pub fn start(address: &str, client: Option<Client>) -> Self {
+    pub fn start(address: &str, login: Option<Login>, client: Option<Client>) -> Self {
         let inbox = Arc::new(Inbox::default());
         let (wants, wanted) = watch::channel(Wants::default());
-        let task = tokio::spawn(keep(address.to_owned(), client, Arc::clone(&inbox), wanted));
+        let task = tokio::spawn(keep(address.to_owned(), login, client, Arc::clone(&inbox), wanted));
         Self { inbox, wants, task: Task(task) }
     }
 
@@ -93,7 +103,7 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// The address can never be connected to.
+    /// The address can never be connected to, or the broker does not accept who this is.
     ///
     /// # Cancel safety
     ///
@@ -114,6 +124,7 @@ impl Source {
 /// Connects again and again; returns only what makes that pointless.
 async fn keep(
     address: String,
+    login: Option<Login>,
     client: Option<Client>,
     inbox: Arc<Inbox>,
     mut wants: watch::Receiver<Wants>,
@@ -123,19 +134,25 @@ async fn keep(
     loop {
         let connected = match client.take() {
             Some(client) => Ok(client),
-            None => connect(&address).await,
+            None => connect(&address, login.as_ref()).await,
         };
         match connected {
             Ok(client) => {
                 attempt = 0;
                 serve(&client, &inbox, &mut wants).await;
             }
-            Err(error @ (ConnectError::Address { .. } | ConnectError::Options(_))) => return error,
+            Err(error) if is_final(&error) => return error,
             Err(error) => inbox.put(News::Disconnected { error: error.to_string() }),
         }
         tokio::time::sleep(BACKOFF.delay(attempt, 0.0)).await;
         attempt = attempt.saturating_add(1);
     }
+}
+
+/// Whether another attempt would end as this one.
+fn is_final(error: &ConnectError) -> bool {
+    use ConnectError::{Address, AuthRequired, Options, Unauthorized};
+    matches!(error, Address { .. } | Options(_) | AuthRequired | Unauthorized { .. })
 }
 
 /// Serves the dashboard from one client, which reconnects by itself, until it is closed for good.
@@ -172,7 +189,8 @@ async fn listen(client: &Client, inbox: &Inbox) {
 /// The subscriptions beside those that always are.
 #[derive(Default)]
 struct Open {
-    connections: Option<Task<()>>,
+    connections: Option<(Task<()>, Task<()>)>,
+    closed: Option<Task<()>>,
     topics: Option<Task<()>>,
     tap: Option<(String, Task<()>)>,
     watch: Option<(String, Task<()>)>,
@@ -186,7 +204,7 @@ async fn subscribe(
 ) -> Result<(), SubscribeError> {
     let mut always = Vec::new();
     for pattern in [SERVER, TOTALS, METRICS] {
-        always.push(open(client, inbox, pattern, system_news).await?);
+        always.push(open(client, inbox, pattern, state(), system_news).await?);
     }
     let mut opened = Open::default();
     loop {
@@ -207,25 +225,35 @@ impl Open {
     ) -> Result<(), SubscribeError> {
         // What is not wanted any more goes before anything is waited for.
         self.connections.take_if(|_| !wants.connections);
+        self.closed.take_if(|_| !wants.closed);
         self.topics.take_if(|_| !wants.topics);
         self.tap.take_if(|(pattern, _)| wants.tap.as_ref() != Some(pattern));
         self.watch.take_if(|(topic, _)| wants.watch.as_ref() != Some(topic));
         if wants.connections && self.connections.is_none() {
-            self.connections = Some(open(client, inbox, CONNECTIONS, system_news).await?);
+            // What becomes of each is worth more than its newest alone.
+            let events = SubscribeOptions::new().policy(Policy::DropOldest);
+            let events = open(client, inbox, SLOW, events, system_news).await?;
+            self.connections = Some((open(client, inbox, CONNECTIONS, state(), system_news).await?, events));
+        }
+        if wants.closed && self.closed.is_none() {
+            self.closed = Some(open(client, inbox, CLOSED, state(), system_news).await?);
         }
         if wants.topics && self.topics.is_none() {
-            self.topics = Some(open(client, inbox, TOPICS, system_news).await?);
+            self.topics = Some(open(client, inbox, TOPICS, state(), system_news).await?);
         }
         if let Some(pattern) = wants.tap.filter(|_| self.tap.is_none()) {
             inbox.tap(&pattern);
-            match open(client, inbox, &pattern, Inbox::tapped).await {
+            // A look at the traffic must not hold it up, whatever the broker does by default.
+            let options = SubscribeOptions::new().policy(Policy::Skip);
+            match open(client, inbox, &pattern, options, Inbox::tapped).await {
                 Ok(task) => self.tap = Some((pattern, task)),
                 Err(error @ SubscribeError::Closed(_)) => return Err(error),
                 Err(error) => inbox.put(News::Refused { pattern, error: error.to_string() }),
             }
         }
         if let Some(topic) = wants.watch.filter(|_| self.watch.is_none()) {
-            match open(client, inbox, &exactly(&topic), Inbox::watched).await {
+            let options = state().max_rate(WATCHED_PER_SECOND);
+            match open(client, inbox, &exactly(&topic), options, Inbox::watched).await {
                 Ok(task) => self.watch = Some((topic, task)),
                 Err(error @ SubscribeError::Closed(_)) => return Err(error),
                 // The table still tells its value each second.
@@ -236,14 +264,20 @@ impl Open {
     }
 }
 
+/// For topics of which only the newest message is of use.
+fn state() -> SubscribeOptions {
+    SubscribeOptions::new().policy(Policy::Conflate)
+}
+
 /// Subscribes, and hands on what comes.
 async fn open(
     client: &Client,
     inbox: &Arc<Inbox>,
     pattern: &str,
+    options: SubscribeOptions,
     deliver: fn(&Inbox, Message),
 ) -> Result<Task<()>, SubscribeError> {
-    let mut subscription = client.subscribe_with(pattern, SubscribeOptions::new().meta(true)).await?;
+    let mut subscription = client.subscribe_with(pattern, options.meta(true)).await?;
     let inbox = Arc::clone(inbox);
     Ok(Task(tokio::spawn(async move {
         while let Some(message) = subscription.recv().await {

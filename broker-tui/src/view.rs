@@ -4,6 +4,7 @@
 
 pub mod banner;
 pub mod chart;
+pub mod closed;
 pub mod connections;
 pub mod footer;
 pub mod header;
@@ -52,6 +53,9 @@ fn draw(model: &Model, buf: &mut Buffer) -> Option<Position> {
         ViewName::Overview => overview::draw(buf, screen.body, model, &theme),
         ViewName::Topics => topics::draw(buf, screen.body, model, &theme),
         ViewName::Traffic => traffic::draw(buf, screen.body, model, &theme),
+        ViewName::Connections if model.connections.shows_closed => {
+            closed::draw(buf, screen.body, model, &theme);
+        }
         ViewName::Connections => connections::draw(buf, screen.body, model, &theme),
     }
     if model.has_banner() {

@@ -74,6 +74,8 @@ fn figure(value: f64) -> Value {
 
 fn connection(connection: &Connection) -> Value {
     let row = &connection.row;
+    let slow =
+        json!({ "ms": row.slow_ms, "pattern": row.pattern, "policy": row.policy, "missed": row.missed });
     json!({
         "id": row.id,
         "address": row.address,
@@ -87,6 +89,8 @@ fn connection(connection: &Connection) -> Value {
         "bytes_out": row.bytes_out,
         "queue_bytes": row.queue_bytes,
         "lagged": row.lagged,
+        "thinned": row.thinned,
+        "slow": row.slow.then_some(slow),
         "messages_in_rate": connection.messages_in(),
         "messages_out_rate": connection.messages_out(),
         "bytes_in_rate": connection.bytes_in(),

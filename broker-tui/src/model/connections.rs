@@ -1,12 +1,13 @@
-//! The connections view: who is connected, sorted and filtered.
+//! The connections view: who is connected, sorted and filtered; who is slow, and who was; and who has gone.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::closed::Closed;
 use super::cursor::Cursor;
 use super::rate::Counts;
-use crate::message::{ConnectionRow, Table};
+use crate::message::{ConnectionRow, SlowRow, Table};
 
 /// Rows taken from a table; the broker sends at most as many.
 pub const ROWS_MAX: usize = 1_000;
@@ -114,8 +115,14 @@ pub struct Connections {
     pub cursor: Cursor<u64>,
     /// Whether the pane with the selected connection is shown.
     pub detail: bool,
+    /// Those that have ended.
+    pub closed: Closed,
+    /// They are in front.
+    pub shows_closed: bool,
     rows: Vec<Connection>,
     shown: Vec<usize>,
+    /// Of connections that were slow: how it ended, and when that was told.
+    recovered: HashMap<u64, (Duration, SlowRow)>,
 }
 
 impl Connections {
@@ -137,6 +144,31 @@ impl Connections {
                 Connection { row, told: now, counts }
             })
             .collect();
+        let rows = &self.rows;
+        self.recovered.retain(|id, _| rows.iter().any(|connection| connection.row.id == *id));
+    }
+
+    /// Sessions became slow, or recovered.
+    pub fn slow(&mut self, now: Duration, news: Vec<SlowRow>) {
+        for news in news {
+            if news.until.is_none() {
+                self.recovered.remove(&news.session);
+            } else if self.recovered.len() < ROWS_MAX {
+                // Of those that are gone by now the next table knows.
+                self.recovered.insert(news.session, (now, news));
+            }
+        }
+    }
+
+    /// How long ago a connection recovered from being slow, and what it had missed; `None` if it was not, or is again.
+    pub fn recovery(&self, connection: &Connection, now: Duration) -> Option<(Duration, &SlowRow)> {
+        let (told, news) = self.recovered.get(&connection.row.id).filter(|_| !connection.row.slow)?;
+        Some((now.saturating_sub(*told), news))
+    }
+
+    /// How many connections are slow now, of those that the broker told.
+    pub fn slow_count(&self) -> usize {
+        self.rows.iter().filter(|connection| connection.row.slow).count()
     }
 
     /// Sorts and filters anew, after anything changed; `page` is the number of rows on the screen.
@@ -154,11 +186,16 @@ impl Connections {
         shown.sort_by(|(_, a), (_, b)| compare(a, b, sort));
         self.shown = shown.into_iter().map(|(at, _)| at).collect();
         self.cursor.settle(&self.ids(), page);
+        self.closed.settle(&self.filter, page);
     }
 
-    /// Moves the selection.
+    /// Moves the selection of the list in front.
     pub fn step(&mut self, steps: isize, page: usize) {
-        self.cursor.step(steps, &self.ids(), page);
+        if self.shows_closed {
+            self.closed.step(steps, page);
+        } else {
+            self.cursor.step(steps, &self.ids(), page);
+        }
     }
 
     /// The rows that are shown, in their order.
@@ -260,6 +297,26 @@ mod tests {
         connections.table(Duration::ZERO, table(2_000, vec![row(1, None, 0, 5), row(2, None, 0, 6)]));
         let lags: Vec<bool> = connections.rows().iter().map(Connection::lags_now).collect();
         assert_eq!(lags, [false, true]);
+    }
+
+    #[test]
+    fn who_recovered_is_remembered_while_it_is_there_and_not_slow_again() {
+        let second = Duration::from_secs(1);
+        let mut connections = Connections::default();
+        connections.table(second, table(1_000, vec![row(1, None, 0, 5), row(2, None, 0, 5)]));
+        let news = |session, until| SlowRow { session, until, missed: 5, ..SlowRow::default() };
+        connections.slow(second, vec![news(1, None), news(1, Some(7)), news(2, Some(7)), news(9, Some(7))]);
+        let ago = |connections: &Connections, at: usize| {
+            let connection = &connections.rows()[at];
+            connections.recovery(connection, 3 * second).map(|(ago, news)| (ago.as_secs(), news.missed))
+        };
+        assert_eq!((ago(&connections, 0), ago(&connections, 1)), (Some((2, 5)), Some((2, 5))));
+        let slow = ConnectionRow { slow: true, ..row(2, None, 0, 5) };
+        connections.table(2 * second, table(2_000, vec![row(1, None, 0, 5), slow]));
+        assert_eq!((ago(&connections, 1), connections.slow_count()), (None, 1));
+        assert_eq!(connections.recovered.len(), 2, "the one that is gone is forgotten");
+        connections.slow(second, vec![news(1, None)]);
+        assert_eq!(ago(&connections, 0), None);
     }
 
     #[test]

@@ -9,8 +9,10 @@ use crate::layout;
 /// Subscriptions beside those that always are.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Wants {
-    /// `!system/connections`.
+    /// `!system/connections`, and what happens to slow ones.
     pub connections: bool,
+    /// `!system/connections/closed`.
+    pub closed: bool,
     /// `!system/topics`.
     pub topics: bool,
     /// The pattern of the traffic view.
@@ -26,6 +28,7 @@ impl Model {
         let watched = self.topics.watched.as_ref().filter(|_| self.view == ViewName::Topics);
         Wants {
             connections: sides || self.view == ViewName::Connections,
+            closed: self.view == ViewName::Connections && self.connections.shows_closed,
             topics: sides || self.view == ViewName::Topics,
             tap: (self.view == ViewName::Traffic).then(|| self.traffic.pattern.clone()),
             watch: watched.map(|watched| watched.topic.clone()),
@@ -57,6 +60,8 @@ mod tests {
         assert_eq!(model.wants(), Wants::default());
         model.view = ViewName::Connections;
         assert_eq!(model.wants(), Wants { connections: true, ..Wants::default() });
+        model.connections.shows_closed = true;
+        assert_eq!(model.wants(), Wants { connections: true, closed: true, ..Wants::default() });
         model.view = ViewName::Traffic;
         assert_eq!(model.wants(), Wants { tap: Some("*".to_owned()), ..Wants::default() });
         model.view = ViewName::Topics;

@@ -10,7 +10,7 @@ use rmp_serde::decode::Error;
 use serde::{Deserialize, Deserializer};
 
 use crate::format::msgpack;
-use crate::message::{ConnectionRow, News, Seen, Table, TopicRow, VALUE_KEPT_MAX};
+use crate::message::{ClosedRow, ConnectionRow, News, Seen, Table, TopicRow, VALUE_KEPT_MAX};
 
 /// A message on a topic below `!system/`; `None` for one that the dashboard does not show.
 ///
@@ -26,6 +26,11 @@ pub fn system(topic: &str, value: &[u8], time_ms: Option<u64>) -> Result<Option<
             let WireTable::<ConnectionRow> { total, rows } = rmp_serde::from_slice(value)?;
             News::Connections(Table { time_ms, total, rows })
         }
+        "connections/closed" => {
+            let WireTable::<ClosedRow> { total, rows } = rmp_serde::from_slice(value)?;
+            News::Closed(Table { time_ms, total, rows })
+        }
+        "events/slow-consumer" => News::Slow(vec![rmp_serde::from_slice(value)?]),
         "topics" => {
             let WireTable::<WireTopic> { total, rows } = rmp_serde::from_slice(value)?;
             News::Topics(Table { time_ms, total, rows: rows.into_iter().map(TopicRow::from).collect() })
@@ -136,10 +141,35 @@ mod tests {
     }
 
     #[test]
+    fn slow_and_closed_sessions() {
+        let row = json!({"id": 1, "slow": true, "slow_ms": 7, "pattern": "a", "policy": "skip", "missed": 3, "thinned": 4});
+        let rows = json!({"total": 1, "rows": [row]});
+        let Some(News::Connections(table)) = decode("!system/connections", &rows) else { panic!() };
+        let row = &table.rows[0];
+        assert_eq!((row.slow, row.slow_ms, row.missed, row.thinned), (true, 7, 3, 4));
+        assert_eq!((row.pattern.as_str(), row.policy.as_str()), ("a", "skip"));
+
+        let row =
+            json!({"id": 1, "name": null, "reason": "idle", "detail": "silent", "closed": 9, "lost": 2});
+        let rows = json!({"total": 5, "rows": [row]});
+        let Some(News::Closed(table)) = decode("!system/connections/closed", &rows) else { panic!() };
+        let row = &table.rows[0];
+        assert_eq!((table.total, row.reason.as_str(), row.closed, row.lost), (5, "idle", 9, 2));
+
+        let event =
+            json!({"event": "recovered", "session": 3, "name": null, "since": 1, "until": 2, "missed": 9});
+        let Some(News::Slow(events)) = decode("!system/events/slow-consumer", &event) else { panic!() };
+        assert_eq!((events[0].session, events[0].until, events[0].missed), (3, Some(2), 9));
+    }
+
+    #[test]
     fn what_is_not_as_it_should_be_is_an_error() {
-        for topic in ["!system/server", "!system/totals", "!system/connections", "!system/topics"] {
+        for name in
+            ["server", "totals", "connections", "connections/closed", "events/slow-consumer", "topics"]
+        {
+            let topic = format!("!system/{name}");
             for value in [&[0xc1][..], &[0x92, 1], &[0xa1, b'x'], &[]] {
-                assert!(system(topic, value, None).is_err(), "{topic} {value:?}");
+                assert!(system(&topic, value, None).is_err(), "{topic} {value:?}");
             }
         }
     }

@@ -10,13 +10,16 @@ use broker_client::Message;
 use tokio::sync::Notify;
 
 use super::decode;
-use crate::message::{News, TrafficNews};
+use crate::message::{News, SlowRow, TrafficNews};
 use crate::model::metrics::NAMES_MAX;
 
 /// Messages of the tap that wait for a frame: 16 frames a second show more than 4,000 of them.
 pub const TRAFFIC_MAX: usize = 256;
 /// Messages of the selected topic that wait for a frame.
 const WATCHED_MAX: usize = 64;
+
+/// Sessions that became slow or recovered and that wait for a frame. A guess: the broker tells some once a second.
+const SLOW_MAX: usize = 256;
 
 /// What waits.
 #[derive(Debug, Default)]
@@ -31,6 +34,8 @@ struct Waiting {
     server: Option<News>,
     totals: Option<News>,
     connections: Option<News>,
+    closed: Option<News>,
+    slow: VecDeque<SlowRow>,
     topics: Option<News>,
     refused: Option<News>,
     metrics: BTreeMap<String, f64>,
@@ -54,6 +59,13 @@ impl Inbox {
             News::Server(_) => waiting.server = Some(news),
             News::Totals(_) => waiting.totals = Some(news),
             News::Connections(_) => waiting.connections = Some(news),
+            News::Closed(_) => waiting.closed = Some(news),
+            News::Slow(rows) => {
+                waiting.slow.extend(rows);
+                // The tables tell who is slow all the same.
+                let over = waiting.slow.len().saturating_sub(SLOW_MAX);
+                waiting.slow.drain(..over);
+            }
             News::Topics(_) => waiting.topics = Some(news),
             News::Refused { .. } => waiting.refused = Some(news),
             // These come as messages: see `tapped` and `watched`.
@@ -114,10 +126,13 @@ impl Inbox {
             let pattern = waiting.pattern.clone();
             std::mem::replace(&mut *waiting, Waiting { pattern, ..Waiting::default() })
         };
-        let Waiting { link, server, totals, connections, topics, refused, metrics, .. } = taken;
+        let Waiting { link, server, totals, connections, closed, topics, refused, metrics, .. } = taken;
         let mut news: Vec<News> = [link, server].into_iter().flatten().collect();
         news.extend(metrics.into_iter().map(|(name, value)| News::Metric { name, value }));
-        news.extend([totals, connections, topics, refused].into_iter().flatten());
+        news.extend([totals, connections, closed, topics, refused].into_iter().flatten());
+        if !taken.slow.is_empty() {
+            news.push(News::Slow(taken.slow.into()));
+        }
         if !taken.traffic.is_empty() || taken.dropped > 0 || taken.missed > 0 {
             let (pattern, dropped, missed) = (taken.pattern, taken.dropped, taken.missed);
             let seen = taken.traffic.iter().map(decode::seen).collect();
@@ -171,6 +186,17 @@ mod tests {
             inbox.put(News::Metric { name: format!("m{i}"), value: 1.0 });
         }
         assert_eq!(inbox.take().len(), NAMES_MAX);
+    }
+
+    #[test]
+    fn events_wait_in_their_order_and_are_bounded() {
+        let inbox = Inbox::default();
+        for session in 0..300 {
+            inbox.put(News::Slow(vec![SlowRow { session, ..SlowRow::default() }]));
+        }
+        let news = inbox.take();
+        let [News::Slow(rows)] = news.as_slice() else { panic!("{news:?}") };
+        assert_eq!((rows.len(), rows[0].session, rows[255].session), (SLOW_MAX, 44, 299));
     }
 
     #[test]

@@ -23,6 +23,12 @@ pub(super) fn news(model: &mut Model, news: News) {
             let page = page(model, ViewName::Connections);
             model.connections.settle(page);
         }
+        News::Closed(table) => {
+            model.connections.closed.table(now, table);
+            let page = page(model, ViewName::Connections);
+            model.connections.settle(page);
+        }
+        News::Slow(news) => model.connections.slow(now, news),
         News::Topics(table) => {
             model.topics.table(now, table);
             let page = page(model, ViewName::Topics);

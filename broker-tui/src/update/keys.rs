@@ -45,6 +45,10 @@ fn act(model: &mut Model, action: Action) {
         Action::Outward => fold(model, false),
         Action::Edit => edit(model),
         Action::Sort => sort(model),
+        Action::Closed => {
+            model.connections.shows_closed = !model.connections.shows_closed;
+            settle(model);
+        }
         Action::Format => {
             model.format = model.format.next();
             model.traffic.payload_offset = 0;
@@ -129,7 +133,8 @@ fn back(model: &mut Model) {
         ViewName::Traffic => model.traffic.detail = false,
         ViewName::Topics => model.topics.filter.clear(),
         ViewName::Connections if !model.connections.filter.is_empty() => model.connections.filter.clear(),
-        ViewName::Connections => model.connections.detail = false,
+        ViewName::Connections if model.connections.detail => model.connections.detail = false,
+        ViewName::Connections => model.connections.shows_closed = false,
         ViewName::Overview => {}
     }
     settle(model);
@@ -158,6 +163,8 @@ fn fold_all(model: &mut Model, open: bool) {
 fn sort(model: &mut Model) {
     if model.view == ViewName::Topics {
         model.topics.sort = model.topics.sort.next();
+    } else if model.connections.shows_closed {
+        model.connections.closed.sort = model.connections.closed.sort.next();
     } else {
         model.connections.sort = model.connections.sort.next();
     }

@@ -1,4 +1,6 @@
-//! Who is connected.
+//! Who is connected, and who is slow.
+
+use std::time::Duration;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -15,6 +17,9 @@ use crate::theme::Theme;
 
 /// Bytes in a queue from which on it is worth a look: the figures of each second alone make about one KiB. A guess.
 const QUEUE_WARN: u64 = 64 * 1024;
+
+/// For how long it is shown that a connection has recovered.
+const RECOVERED: Duration = Duration::from_mins(1);
 
 const COLUMNS_NARROW: &[Column] = &[
     table::flexible("NAME", 1),
@@ -54,6 +59,21 @@ const COLUMNS_WIDE: &[Column] = &[
     table::figure("LAG", 9),
 ];
 
+const COLUMNS_WIDEST: &[Column] = &[
+    table::text("ADDRESS", 24),
+    table::flexible("NAME", 1),
+    table::text("SLOW", 22),
+    table::text("PROTOCOL", 9),
+    table::figure("AGE", 7),
+    table::figure("SUBS", 7),
+    table::figure("IN/s", 8),
+    table::figure("OUT/s", 8),
+    table::figure("BYTES IN/s", 12),
+    table::figure("BYTES OUT/s", 12),
+    table::figure("QUEUE", 10),
+    table::figure("LAG", 9),
+];
+
 /// Draws it.
 pub fn draw(buf: &mut Buffer, body: Rect, model: &Model, theme: &Theme) {
     let parts = layout::connections(body, model.connections.detail);
@@ -70,6 +90,9 @@ fn list(buf: &mut Buffer, area: Rect, page: usize, model: &Model, theme: &Theme)
     if !connections.filter.is_empty() {
         edge = paint::title(buf, edge, &format!("filter: {}", connections.filter), theme.warn);
     }
+    if connections.slow_count() > 0 {
+        edge = paint::title(buf, edge, &format!("▲ {} slow", connections.slow_count()), theme.bad);
+    }
     paint::title_right(buf, edge, &count(model), theme.dim);
     if connections.shown().len() == 0 {
         empty(buf, inner, model, theme);
@@ -79,10 +102,11 @@ fn list(buf: &mut Buffer, area: Rect, page: usize, model: &Model, theme: &Theme)
         0..70 => COLUMNS_NARROW,
         70..100 => COLUMNS,
         100..140 => COLUMNS_ROOMY,
-        _ => COLUMNS_WIDE,
+        140..165 => COLUMNS_WIDE,
+        _ => COLUMNS_WIDEST,
     };
-    // Without a column of its own the address stands in for the name.
-    let addressed = columns.iter().any(|column| column.title == "ADDRESS");
+    let has = |title| columns.iter().any(|column| column.title == title);
+    let stand_in = StandIn { address: !has("ADDRESS"), slow: !has("SLOW") };
     let list = table::room(inner);
     table::titles(buf, list, columns, connections.sort.name(), theme);
     let shown = connections.shown().enumerate().skip(connections.cursor.offset());
@@ -92,7 +116,7 @@ fn list(buf: &mut Buffer, area: Rect, page: usize, model: &Model, theme: &Theme)
             table::select(buf, row, theme);
         }
         for (place, column) in table::places(row, columns).into_iter().zip(columns) {
-            let (text, style) = cell(column, connection, addressed, model, theme);
+            let (text, style) = cell(column, connection, stand_in, model, theme);
             table::cell(buf, place, column, &text, style);
         }
     }
@@ -110,23 +134,37 @@ fn count(model: &Model) -> String {
     }
 }
 
+/// What has no column of its own, and so stands in for something else.
+#[derive(Clone, Copy)]
+struct StandIn {
+    address: bool,
+    slow: bool,
+}
+
 #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
 fn cell(
     column: &Column,
     connection: &Connection,
-    addressed: bool,
+    stand_in: StandIn,
     model: &Model,
     theme: &Theme,
 ) -> (String, Style) {
     let row = &connection.row;
     let bytes = |rate: Option<f64>| rate.map_or_else(|| "–".to_owned(), number::bytes);
+    // A slow connection without a name would have neither name nor address.
+    let moved = stand_in.slow && !stand_in.address && row.slow;
     match column.title {
+        "ADDRESS" if moved => (format!("▲ slow: {}", row.policy), theme.bad),
         "ADDRESS" => (row.address.clone(), theme.text),
-        "NAME" if addressed => match &row.name {
+        "NAME" if stand_in.address && row.slow => {
+            (format!("▲ {}", name(connection, model, theme).0), theme.bad)
+        }
+        "NAME" if stand_in.address || moved => name(connection, model, theme),
+        "NAME" => match &row.name {
             None if model.link.session != Some(row.id) => ("–".to_owned(), theme.dim),
             _ => name(connection, model, theme),
         },
-        "NAME" => name(connection, model, theme),
+        "SLOW" => slow(connection, model, theme),
         "PROTOCOL" => (row.protocol.clone(), theme.dim),
         "AGE" => (number::age_short(connection.age(model.clock.up)), theme.dim),
         "SUBS" => (number::count(row.subscriptions as f64), theme.dim),
@@ -162,12 +200,52 @@ pub(super) fn name(connection: &Connection, model: &Model, theme: &Theme) -> (St
     }
 }
 
-/// Messages that a connection missed: marked while it misses more.
+/// Under which policy a connection is slow and how much it missed by that, or that it has recovered.
+#[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
+fn slow(connection: &Connection, model: &Model, theme: &Theme) -> (String, Style) {
+    let row = &connection.row;
+    if row.slow {
+        return (format!("▲ {} {}", row.policy, number::count(row.missed as f64)), theme.bad);
+    }
+    match model.connections.recovery(connection, model.clock.up) {
+        Some((ago, _)) if ago < RECOVERED => {
+            (format!("✓ recovered {}", number::age_short(Duration::from_secs(ago.as_secs()))), theme.good)
+        }
+        _ => ("–".to_owned(), theme.dim),
+    }
+}
+
+/// The same in more words.
+fn slow_fact(connection: &Connection, model: &Model) -> String {
+    let row = &connection.row;
+    if row.slow {
+        let time = number::age(Duration::from_millis(row.slow_ms));
+        let missed = number::exact(row.missed);
+        return format!("▲ {missed} missed, {} for {time}, {}", row.policy, row.pattern);
+    }
+    match model.connections.recovery(connection, model.clock.up) {
+        Some((ago, news)) => {
+            let (ago, missed) = (number::age(ago), number::exact(news.missed));
+            format!("✓ recovered {ago} ago, {missed} missed, {}", news.policy)
+        }
+        None => "no".to_owned(),
+    }
+}
+
+/// Messages that a connection missed, and those that it did not want.
+pub(super) fn lag_text(lagged: u64, thinned: u64) -> String {
+    match thinned {
+        0 => format!("{} messages", number::exact(lagged)),
+        _ => format!("{} messages, {} thinned out", number::exact(lagged), number::exact(thinned)),
+    }
+}
+
+/// Messages that a connection missed: marked while it misses more, or has not caught up.
 #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
 pub(super) fn lag(connection: &Connection, theme: &Theme) -> (String, Style) {
     let text = number::count(connection.row.lagged as f64);
     match connection.row.lagged {
-        _ if connection.lags_now() => (format!("▲{text}"), theme.bad),
+        _ if connection.lags_now() || connection.row.slow => (format!("▲{text}"), theme.bad),
         0 => (text, theme.dim),
         _ => (text, theme.warn),
     }
@@ -212,7 +290,8 @@ fn pane(buf: &mut Buffer, area: Rect, model: &Model, theme: &Theme) {
         ("messages out", format!("{}  {}", number::exact(row.messages_out), rate(connection.messages_out()))),
         ("bytes in", format!("{}  {}", number::bytes(row.bytes_in as f64), bytes(connection.bytes_in()))),
         ("bytes out", format!("{}  {}", number::bytes(row.bytes_out as f64), bytes(connection.bytes_out()))),
-        ("lag", format!("{} messages", number::exact(row.lagged))),
+        ("lag", lag_text(row.lagged, row.thinned)),
+        ("slow", slow_fact(connection, model)),
     ];
     topics::facts(buf, Rect { width: half.saturating_sub(2), ..inner }, &left, theme);
     topics::facts(buf, paint::skip(inner, half), &right, theme);

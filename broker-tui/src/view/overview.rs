@@ -197,6 +197,7 @@ fn small_card(buf: &mut Buffer, area: Rect, figure: &Figure, model: &Model, them
     match (figure.family, model.metrics.total(figure.name)) {
         (Family::Bad, Some(total)) if total > 0 => {
             fits_right(buf, beside, &format!("{} in all", number::exact(total)), theme.dim);
+            slow_sessions(buf, paint::edge(area, true), model, theme);
         }
         (Family::Level, Some(total)) => {
             fits_right(buf, beside, &format!("{} so far", number::exact(total)), theme.dim);
@@ -211,6 +212,13 @@ fn small_card(buf: &mut Buffer, area: Rect, figure: &Figure, model: &Model, them
         ramp(figure.family, theme),
         theme.frame,
     );
+}
+
+/// How many sessions are slow now, if any: on the edge of the card about lag.
+fn slow_sessions(buf: &mut Buffer, edge: Rect, model: &Model, theme: &Theme) {
+    if let Some(slow) = model.metrics.last("slow-consumers").filter(|slow| *slow > 0.0) {
+        paint::title_right(buf, edge, &format!("▲ {} slow", number::count(slow)), theme.bad);
+    }
 }
 
 /// Writes to the right what fits whole, or nothing.

@@ -6,7 +6,9 @@ mod support;
 
 use broker_tui::fixture::{SECONDS, advance, demo_model, stale_model};
 use broker_tui::format::text::is_unsafe;
-use broker_tui::message::{ConnectionRow, Key, Msg, News, Seen, ServerNews, Table, TopicRow, TrafficNews};
+use broker_tui::message::{
+    ClosedRow, ConnectionRow, Key, Msg, News, Seen, ServerNews, SlowRow, Table, TopicRow, TrafficNews,
+};
 use broker_tui::model::{Model, ViewName};
 use broker_tui::render_frame;
 use broker_tui::screenshot::svg;
@@ -75,6 +77,35 @@ fn connections() {
 }
 
 #[test]
+fn closed() {
+    snapshot("closed", |width, height| {
+        let mut model = demo_model(ViewName::Connections, width, height);
+        press(&mut model, &[Key::Char('c'), Key::Down, Key::Enter]);
+        model
+    });
+}
+
+/// A connection that is slow, and what is told of it; one that has recovered.
+#[test]
+fn slow() {
+    snapshot("slow", |width, height| {
+        let mut model = demo_model(ViewName::Connections, width, height);
+        press(&mut model, &[Key::Enter, Key::Char('/')]);
+        update(&mut model, Msg::Paste("slow".to_owned()));
+        press(&mut model, &[Key::Enter]);
+        model
+    });
+    let mut model = demo_model(ViewName::Connections, 200, 50);
+    press(&mut model, &[Key::Enter, Key::Down, Key::Down, Key::Down, Key::Down]);
+    let recovered = text(&frame(&model));
+    assert!(recovered.contains("✓ recovered 12 s"), "{recovered}");
+    assert!(recovered.contains("✓ recovered 12 s ago, 12 missed, skip"), "{recovered}");
+    advance(&mut model, SECONDS, SECONDS + 60);
+    let later = text(&frame(&model));
+    assert_eq!(later.matches("✓ recovered").count(), 1, "in the details alone: {later}");
+}
+
+#[test]
 fn help() {
     snapshot("help", |width, height| {
         let mut model = demo_model(ViewName::Traffic, width, height);
@@ -123,6 +154,17 @@ fn what_an_empty_view_says() {
     );
     assert!(text(&frame(&model)).contains("Esc drops the filter"));
 
+    let mut model = connected(ViewName::Connections);
+    press(&mut model, &[Key::Char('c')]);
+    assert!(text(&frame(&model)).contains("Waiting for the broker to tell its closed connections"));
+    feed(&mut model, News::Closed(Table::default()));
+    assert!(text(&frame(&model)).contains("No connection was closed yet"));
+    press(&mut model, &[Key::Char('/'), Key::Char('x'), Key::Enter]);
+    feed(&mut model, News::Closed(Table { total: 1, rows: vec![ClosedRow::default()], time_ms: None }));
+    assert!(text(&frame(&model)).contains("Esc drops the filter"));
+    press(&mut model, &[Key::Esc, Key::Esc]);
+    assert!(!model.connections.shows_closed, "one step back is to those that are open");
+
     let mut model = Model::new("nowhere:1");
     feed(&mut model, News::Disconnected { error: "refused".to_owned() });
     let screen = text(&frame(&model));
@@ -161,6 +203,12 @@ fn colours_that_mean_something() {
     let connections = frame(&demo_model(ViewName::Connections, 80, 24));
     assert_eq!(colour(&connections, "▲2.25 k"), bad);
     assert_eq!(colour(&connections, "1.25 MiB"), Color::Indexed(221));
+    assert_eq!(colour(&connections, "▲ slow: drop-oldest"), bad);
+    let mut wide = demo_model(ViewName::Connections, 200, 50);
+    assert_eq!(colour(&frame(&wide), "▲ drop-oldest 1.25 k"), bad);
+    assert_eq!(colour(&frame(&wide), "✓ recovered"), Color::Indexed(114));
+    press(&mut wide, &[Key::Char('c')]);
+    assert_eq!(colour(&frame(&wide), "▲ slow-consumer"), Color::Indexed(221));
 
     let mut traffic = demo_model(ViewName::Traffic, 80, 24);
     assert_eq!(colour(&frame(&traffic), "▲ 41 missed"), bad);
@@ -208,8 +256,20 @@ fn nothing_from_outside_reaches_the_terminal_raw() {
         address: evil.clone(),
         name: Some(evil.clone()),
         protocol: evil.clone(),
+        slow: true,
+        pattern: evil.clone(),
+        policy: evil.clone(),
         ..ConnectionRow::default()
     };
+    let closed = ClosedRow {
+        address: evil.clone(),
+        name: Some(evil.clone()),
+        protocol: evil.clone(),
+        reason: evil.clone(),
+        detail: evil.clone(),
+        ..ClosedRow::default()
+    };
+    let slow = SlowRow { policy: evil.clone(), pattern: evil.clone(), until: Some(1), ..SlowRow::default() };
     let topic = TopicRow { topic: evil.clone(), value: Some(value.clone()), ..TopicRow::default() };
     let seen = Seen {
         topic: evil.clone(),
@@ -227,6 +287,8 @@ fn nothing_from_outside_reaches_the_terminal_raw() {
             News::Connected { session: Some(0) },
             News::Server(server.clone()),
             News::Connections(Table { total: 1, rows: vec![connection.clone()], time_ms: None }),
+            News::Closed(Table { total: 1, rows: vec![closed.clone()], time_ms: None }),
+            News::Slow(vec![slow.clone()]),
             News::Topics(Table { total: 1, rows: vec![topic.clone()], time_ms: None }),
             News::Traffic(traffic.clone()),
             News::Watched(vec![seen.clone()]),
@@ -236,10 +298,12 @@ fn nothing_from_outside_reaches_the_terminal_raw() {
             feed(&mut model, news);
             for view in ViewName::ALL {
                 model.view = view;
+                let mut gone = model.clone();
+                press(&mut gone, &[Key::Char('c'), Key::Enter]);
                 let mut typing = model.clone();
                 press(&mut typing, &[Key::Enter, Key::Down, Key::Char('/')]);
                 update(&mut typing, Msg::Paste(evil.clone()));
-                for model in [&model, &typing] {
+                for model in [&model, &gone, &typing] {
                     let frame = frame(model);
                     let raw = |cell: &ratatui::buffer::Cell| cell.symbol().chars().any(is_unsafe);
                     assert!(!frame.content.iter().any(raw), "{view:?}\n{}", text(&frame));
@@ -257,7 +321,13 @@ fn every_size_is_drawn_without_a_panic() {
         for width in [0, 1, 8, 39, 40, 41, 59, 63, 64, 71, 72, 80, 99, 109, 110, 120, 141, 200, 400] {
             for height in [0, 1, 9, 10, 11, 18, 24, 45, 70] {
                 update(&mut model, Msg::Resize { width, height });
-                for keys in [&[][..], &[Key::Enter], &[Key::Char('?')], &[Key::Char('/')]] {
+                for keys in [
+                    &[][..],
+                    &[Key::Enter],
+                    &[Key::Char('?')],
+                    &[Key::Char('/')],
+                    &[Key::Char('c'), Key::Enter],
+                ] {
                     let mut model = model.clone();
                     press(&mut model, keys);
                     let frame = text(&frame(&model));

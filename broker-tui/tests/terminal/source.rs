@@ -29,12 +29,15 @@ async fn has_subscriptions(watcher: &Client, expected: u64) {
 fn subscribes_to_what_is_wanted_and_to_nothing_else() {
     let broker = Broker::start("127.0.0.1:0");
     runtime().block_on(async {
-        let source = Source::start(&broker.address, Some(source::connect(&broker.address).await.unwrap()));
+        let source =
+            Source::start(&broker.address, None, Some(source::connect(&broker.address, None).await.unwrap()));
         let watcher =
             Client::connect(&broker.address, broker_client::Options::new().name("watcher")).await.unwrap();
         has_subscriptions(&watcher, 3).await;
         source.want(Wants { connections: true, topics: true, ..Wants::default() });
-        has_subscriptions(&watcher, 5).await;
+        has_subscriptions(&watcher, 6).await;
+        source.want(Wants { connections: true, closed: true, ..Wants::default() });
+        has_subscriptions(&watcher, 6).await;
         source.want(Wants { tap: Some("*".to_owned()), watch: Some("a*b".to_owned()), ..Wants::default() });
         has_subscriptions(&watcher, 5).await;
         source.want(Wants { tap: Some("weather/*".to_owned()), ..Wants::default() });
@@ -50,7 +53,7 @@ fn every_message_of_a_flood_is_shown_or_counted() {
     let broker = Broker::start("127.0.0.1:0");
     runtime().block_on(async {
         let mut source =
-            Source::start(&broker.address, Some(source::connect(&broker.address).await.unwrap()));
+            Source::start(&broker.address, None, Some(source::connect(&broker.address, None).await.unwrap()));
         source.want(Wants { tap: Some("flood".to_owned()), ..Wants::default() });
         let options = broker_client::Options::new().name("publisher");
         let publisher = Client::connect(&broker.address, options).await.unwrap();
