@@ -10,6 +10,7 @@ mod golden;
 mod hello;
 mod lbroker;
 mod limits;
+mod policies;
 mod promises;
 mod retained;
 mod shutdown;

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use crate::support::*;
 
 /// What the system may keep for a client that does not read. The server's side of the socket takes some MiB more.
-const RECEIVE_BYTES: u32 = 32 << 10;
+pub(crate) const RECEIVE_BYTES: u32 = 32 << 10;
 
 /// What is being written comes on top of the bound: a quarter of a MiB.
 const WRITING_BYTES: u64 = 256 << 10;
@@ -24,7 +24,7 @@ async fn bounded(outbox_bytes_max: usize, policy: Policy) -> Server {
 }
 
 /// Publishes `count` messages to `topics` in turn, and goes on only when `reader` has them: it misses none, in order.
-async fn publish_read_by(
+pub(crate) async fn publish_read_by(
     publisher: &mut Client,
     reader: &mut Client,
     topics: &[&str],
