@@ -88,14 +88,15 @@ fn trace_input<C: Client>(session: &C, buffer: &ReadBuffer) {
     }
 }
 
-/// The beginning of what was read, as text; nothing from a CONNECT on, which holds a password.
+/// The beginning of what was read, as text; nothing from a `CONNECT` or a `Hello` on, which hold passwords.
 fn shown(input: &[u8]) -> String {
-    const CONNECT: &[u8] = b"CONNECT";
-    let begins = |window: &[u8]| window.eq_ignore_ascii_case(CONNECT);
-    let end = match input.windows(CONNECT.len()).take(TRACED_BYTES).position(begins) {
-        Some(at) => at + CONNECT.len(),
-        None => input.len().min(TRACED_BYTES),
+    let input = input.get(..TRACED_BYTES).unwrap_or(input);
+    let behind = |word: &[u8]| {
+        let at = input.windows(word.len()).position(|window| window.eq_ignore_ascii_case(word));
+        at.map(|at| at + word.len())
     };
+    let ends = [behind(b"CONNECT"), behind(b"Hello")];
+    let end = ends.into_iter().flatten().min().unwrap_or(input.len());
     input.get(..end).unwrap_or_default().escape_ascii().to_string()
 }
 
@@ -141,6 +142,7 @@ mod tests {
     #[test]
     fn a_trace_shows_no_password() {
         assert_eq!(shown(b"PING\r\nconnect {\"pass\":\"x\"}\r\n"), r"PING\r\nconnect");
+        assert_eq!(shown(b"\x81\xa5Hello\x91\x81\xa4auth\xa1x"), r"\x81\xa5Hello");
         assert_eq!(shown(b"PUB a 1\r\n\xff\r\n"), r"PUB a 1\r\n\xff\r\n");
         assert_eq!(shown(&[b'x'; 300]).len(), TRACED_BYTES);
     }
