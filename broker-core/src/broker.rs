@@ -50,7 +50,7 @@ impl Broker {
     pub fn seeded(limits: Limits, seed: u64) -> Self {
         Broker {
             seed,
-            topics: Topics::new(&limits),
+            topics: Topics::new(&limits, seed),
             limits,
             clock: Arc::default(),
             table: RwLock::new(RoutingTable::new()),
@@ -235,10 +235,16 @@ impl Broker {
         self.topics.stats()
     }
 
+    /// Forgets retained messages that have outlived their time, some at a time. True if there may be more: then call it again, after others
+    /// had their turn. Call it about once a second. None is sent after its time in any case.
+    pub fn expire(&self, now: Now) -> bool {
+        self.topics.expire(now.monotonic_ms)
+    }
+
     /// The `most` topics that were published to last, newest first, with values of up to `value_bytes_max` bytes.
     pub fn recent_topics(&self, most: usize, value_bytes_max: usize) -> Vec<TopicInfo> {
         let mut topics = Vec::with_capacity(self.topics.stats().topics);
-        self.topics.for_each(|topic| topics.push((topic.touched(), Arc::clone(topic))));
+        self.topics.for_each(|topic| topics.push((topic.touched(), topic)));
         if topics.len() > most {
             topics.select_nth_unstable_by(most, |(one, _), (other, _)| other.cmp(one));
             topics.truncate(most);
@@ -264,7 +270,8 @@ impl Broker {
     ) -> usize {
         let mut pair = Vec::with_capacity(topic.len() + value.len() + 8);
         encode::message(&mut pair, topic, value);
-        let message = Message { topic: topic.as_bytes(), pair: &pair, value, meta: None, retain };
+        let message =
+            Message { topic: topic.as_bytes(), pair: &pair, value, meta: None, retain, clears: false };
         let table = read(&self.table);
         let batch = Batch { broker: self, table: &table, now, input: &pair };
         let receivers = publisher.publish(batch, &message, true).unwrap_or(0);

@@ -7,6 +7,7 @@
 
 mod auth;
 mod broker;
+mod clearing;
 mod clock;
 mod join;
 mod limits;
@@ -18,6 +19,7 @@ mod publisher;
 mod rate;
 pub mod reason;
 mod routing;
+mod rules;
 mod session;
 mod stats;
 mod sync;
@@ -35,6 +37,7 @@ pub use outbox::{Policy, SlowNews};
 pub use publisher::Publisher;
 pub use rate::MaxRate;
 pub use routing::{Subscription, SubscriptionOptions};
+pub use rules::{TopicRule, TopicRules};
 pub use session::{Next, Progress, ServerName, Session};
 pub use stats::{SessionInfo, Totals};
 pub use topics::{TopicInfo, TopicStats};

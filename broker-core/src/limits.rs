@@ -3,6 +3,7 @@
 use glob_tree::PatternLimits;
 
 use crate::outbox::Policy;
+use crate::rules::TopicRules;
 use crate::topic::TOPIC_BYTES_MAX;
 use crate::wire::native::WireLimits;
 
@@ -29,6 +30,11 @@ pub struct Limits {
     pub retained_messages_max: usize,
     /// Bytes of retained messages in all, values and topics. Default 256 MiB.
     pub retained_bytes_max: usize,
+    /// Bytes of a value that is retained. A larger one is delivered and not kept, and what was kept before it is forgotten. Default 8 MiB:
+    /// whatever fits into a frame.
+    pub retained_value_bytes_max: usize,
+    /// What holds for topics by their patterns. Default: nothing beside what is usual.
+    pub topic_rules: TopicRules,
     /// Milliseconds of silence after which a session is closed; 0 for never. Default 60,000.
     pub idle_timeout_ms: u64,
 }
@@ -45,6 +51,8 @@ impl Default for Limits {
             block_ms: 5_000,
             retained_messages_max: 1_000_000,
             retained_bytes_max: 256 << 20,
+            retained_value_bytes_max: 8 << 20,
+            topic_rules: TopicRules::default(),
             idle_timeout_ms: 60_000,
         }
     }

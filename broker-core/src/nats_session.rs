@@ -191,7 +191,7 @@ impl NatsSession {
                 return Next::Held { until_monotonic_ms };
             }
             if let Some(join) = &mut self.join {
-                match join.advance(&self.broker, &self.outbox) {
+                match join.advance(&self.broker, &self.outbox, now) {
                     Step::Done => self.join = None,
                     Step::More => return Next::Turn,
                     Step::Room => return Next::Room,

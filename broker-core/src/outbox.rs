@@ -16,6 +16,7 @@ mod losses;
 mod newest;
 mod policy;
 mod queue;
+mod retained;
 mod slow;
 mod waiting;
 
@@ -32,6 +33,7 @@ pub use self::slow::SlowNews;
 
 pub(crate) use self::admit::{Origin, Parcel};
 pub(crate) use self::chunk::{Frames, NEVER};
+pub(crate) use self::retained::PushedIf;
 use crate::clock::CoarseClock;
 use crate::message::Now;
 use crate::reason::CloseReason;

@@ -23,7 +23,7 @@ use crate::message::Now;
 use crate::outbox::Outbox;
 use crate::routing::{RoutingTable, Target};
 use crate::topic::{self, TopicError};
-use crate::topics::{News, Retained};
+use crate::topics::{News, Retention};
 
 /// Up to so many outboxes are written to by the publisher itself, which saves a task switch; more are left to their owners, who share
 /// the work between the cores.
@@ -179,7 +179,7 @@ impl Publisher {
             self.publish_alone(slot, batch, message);
             return receivers;
         }
-        if entry.retains && message.retain() {
+        if entry.keeps && message.retain() {
             entry.pending.kept = message.kept(batch.input, None);
         }
         if receivers > 0 {
@@ -191,7 +191,7 @@ impl Publisher {
             self.run.push(message, slot, batch.now.unix_ms);
             self.bytes += bytes;
         }
-        self.cache.touch(slot);
+        self.cache.touch(slot, batch.table.changes());
         receivers
     }
 
@@ -201,16 +201,16 @@ impl Publisher {
         let Some(entry) = self.cache.get_mut(slot) else { return };
         let is_large = message.frame_bytes() >= SHARED_BYTES_MIN;
         let shared = if is_large { message.shared(&entry.targets) } else { None };
-        if entry.retains && message.retain() {
+        if entry.keeps && message.retain() {
             entry.pending.kept = message.kept(batch.input, shared.as_ref());
         }
         let targets = Arc::clone(&entry.targets);
+        self.cache.touch(slot, batch.table.changes());
         self.commit_run();
         self.run.start(targets, message.frame_bytes(), batch, self.batch);
         self.run.push_alone(message, slot, shared, batch.now);
         self.commit_run();
         self.bytes += message.frame_bytes();
-        self.cache.touch(slot);
     }
 
     /// Hands the run to its outboxes.
@@ -276,12 +276,12 @@ impl Publisher {
     fn take_in(&mut self, batch: Batch<'_>, slot: usize) {
         let Some(entry) = self.cache.get_mut(slot) else { return };
         let pending = std::mem::take(&mut entry.pending);
-        if pending.messages == 0 || !entry.retains {
+        if pending.messages == 0 || !entry.known {
             return;
         }
         let mut headers = Vec::new();
-        let retained = pending.kept.retained(batch.input, &mut headers);
-        batch.broker.topics().publish(&entry.topic, &pending.news(batch, retained));
+        let retention = pending.kept.retention(batch.input, &mut headers);
+        batch.broker.topics().publish(&entry.topic, &pending.news(batch, retention));
     }
 }
 
@@ -294,14 +294,13 @@ pub(crate) fn flush_all(outboxes: &mut Vec<Arc<Outbox>>) {
 }
 
 impl Pending {
-    fn news<'a>(&self, batch: Batch<'_>, retained: Option<Retained<'a>>) -> News<'a> {
+    fn news<'a>(&self, batch: Batch<'_>, retention: Option<Retention<'a>>) -> News<'a> {
         News {
             now: batch.now,
-            changes: batch.table.changes(),
             messages: self.messages,
             bytes: self.bytes,
             last_bytes: self.last_bytes,
-            retained,
+            retention,
         }
     }
 }

@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::auth::{Auth, Credentials};
 use crate::broker::Broker;
+use crate::clearing::Clearing;
 use crate::join::{Join, Step};
 use crate::message::{MetaParts, Now};
 use crate::outbox::Outbox;
@@ -21,7 +22,7 @@ use crate::routing::Subscription;
 use crate::stats::SessionInfo;
 use crate::sync::read;
 use crate::topic;
-use crate::wire::native::{Command, CommandError, Decoder, Hello, Publish, encode};
+use crate::wire::native::{Command, CommandError, Decoder, Hello, Publish, encode, is_empty_value};
 
 /// A session of the native protocol.
 #[derive(Debug)]
@@ -35,6 +36,7 @@ pub struct Session {
     /// The client said `Hello`.
     introduced: bool,
     join: Option<Join>,
+    clearing: Option<Clearing>,
     /// Its own outbox holds answers that nobody was asked to write.
     said: bool,
     server: ServerName,
@@ -121,6 +123,7 @@ impl Session {
             subscriptions: HashMap::new(),
             introduced: false,
             join: None,
+            clearing: None,
             said: false,
             server,
             auth: Auth::Open,
@@ -204,11 +207,17 @@ impl Session {
                 return Next::Held { until_monotonic_ms };
             }
             if let Some(join) = &mut self.join {
-                match join.advance(&self.broker, &self.outbox) {
+                match join.advance(&self.broker, &self.outbox, now) {
                     Step::Done => self.join = None,
                     Step::More => return Next::Turn,
                     Step::Room => return Next::Room,
                 }
+            }
+            if let Some(clearing) = &mut self.clearing {
+                if clearing.advance(&self.broker, now) {
+                    return Next::Turn;
+                }
+                self.cleared();
             }
             if self.outbox.is_congested() {
                 self.outbox.link().flush_now(&self.outbox);
@@ -266,7 +275,7 @@ impl Session {
             return self.publish_with_options(batch, publish);
         }
         let Publish { pair, topic, value, .. } = *publish;
-        let message = Message { topic, pair, value, meta: None, retain: true };
+        let message = Message { topic, pair, value, meta: None, retain: true, clears: false };
         match self.publisher.publish(batch, &message, false) {
             Ok(_) => Ok(()),
             Err(refused) => Err(refused_error(&refused, None)),
@@ -286,7 +295,9 @@ impl Session {
             })?;
         let parts = MetaParts { reply, headers: options.headers, key: options.key, ttl_ms: options.ttl_ms };
         let retain = options.retain.unwrap_or(reply.is_none());
-        let message = Message { topic, pair, value, meta: Some(parts), retain };
+        // As in MQTT: an empty message that is to be retained.
+        let clears = options.retain == Some(true) && is_empty_value(value);
+        let message = Message { topic, pair, value, meta: Some(parts), retain, clears };
         let receivers = self
             .publisher
             .publish(batch, &message, false)

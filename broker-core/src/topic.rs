@@ -1,5 +1,6 @@
 //! What a topic is: the rule, and the names that are special.
 
+use glob_tree::Pattern;
 use thiserror::Error;
 
 /// The first character of a system topic; a pattern that begins with a wildcard does not match it.
@@ -72,6 +73,11 @@ pub fn validate(name: &[u8], bytes_max: usize) -> Result<&str, TopicError> {
         Some((offset, character)) => Err(TopicError::Control { code: character.into(), offset }),
         None => Ok(text),
     }
+}
+
+/// Whether `name` is a system topic that a pattern does not match because it begins with a wildcard.
+pub(crate) fn is_hidden(pattern: &Pattern, name: &str) -> bool {
+    pattern.begins_with_wildcard() && name.starts_with(SYSTEM_MARK)
 }
 
 /// Whether only the server may publish to it.

@@ -17,6 +17,8 @@ mod joins;
 mod numbered;
 #[path = "model/policies.rs"]
 mod policies;
+#[path = "model/racing.rs"]
+mod racing;
 #[path = "model/socket.rs"]
 mod socket;
 #[path = "model/threads.rs"]

@@ -9,145 +9,20 @@
 mod client;
 #[path = "model/socket.rs"]
 mod socket;
+#[path = "topics/store.rs"]
+mod store;
+#[path = "topics/model.rs"]
+mod topics;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use broker_core::wire::native::{Event, PublishOptions, SubscribeOptions, encode};
-use broker_core::{Broker, Limits};
+use broker_core::{Broker, Limits, Now};
 use client::Client;
 use fastrand::Rng;
-
-/// Topics, least recently published to first, with what is retained of them.
-#[derive(Debug, Default)]
-struct Store {
-    topics: Vec<(String, Option<Vec<u8>>)>,
-    evicted: u64,
-    messages_max: usize,
-    bytes_max: usize,
-}
-
-impl Store {
-    /// A publish: the topic is the newest now.
-    fn publish(&mut self, topic: &str, value: &[u8], retain: bool) {
-        let place = self.topics.iter().position(|(name, _)| name == topic);
-        let kept = place.and_then(|place| self.topics.remove(place).1);
-        let kept = if retain { Some(value.to_vec()) } else { kept };
-        self.topics.push((topic.to_owned(), kept));
-    }
-
-    /// At the end of a batch the oldest go, until the bounds hold.
-    fn evict(&mut self) {
-        while self.topics.len() > self.messages_max || self.bytes() > self.bytes_max {
-            self.topics.remove(0);
-            self.evicted += 1;
-        }
-    }
-
-    /// Names, and the messages `[topic, value]` as they stand on the wire.
-    fn bytes(&self) -> usize {
-        let message = |(topic, value): &(String, Option<Vec<u8>>)| match value {
-            Some(value) => 1 + if topic.len() < 32 { 1 } else { 2 } + topic.len() + value.len(),
-            None => 0,
-        };
-        self.topics.iter().map(|entry| entry.0.len() + message(entry)).sum()
-    }
-}
-
-/// A value whose size depends on the topic alone, so that the room that a topic takes is known to the byte.
-fn value(topic: usize, number: u16) -> Vec<u8> {
-    let mut value = Vec::new();
-    let mut content = vec![topic.to_le_bytes()[0]; 2 + topic % 7 * 9];
-    content[..2].copy_from_slice(&number.to_be_bytes());
-    rmp::encode::write_bin(&mut value, &content).unwrap();
-    value
-}
-
-struct Model {
-    rng: Rng,
-    broker: Arc<Broker>,
-    publishers: [Client; 2],
-    store: Store,
-    names: Vec<String>,
-    number: u16,
-}
-
-impl Model {
-    fn new(seed: u64) -> Self {
-        let mut rng = Rng::with_seed(seed);
-        let messages_max = [0, 1, 5, 20, 1000][rng.usize(..5)];
-        let bytes_max = [0, 60, 700, 1 << 20, 1 << 20][rng.usize(..5)];
-        let limits = Limits {
-            retained_messages_max: messages_max,
-            retained_bytes_max: bytes_max,
-            ..Limits::default()
-        };
-        let broker = Arc::new(Broker::new(limits));
-        Model {
-            publishers: [Client::introduced(&broker), Client::introduced(&broker)],
-            broker,
-            store: Store { messages_max, bytes_max, ..Store::default() },
-            names: (0..40).map(|topic| format!("{}{topic}", "n".repeat(topic % 3 * 20))).collect(),
-            number: 0,
-            rng,
-        }
-    }
-
-    /// One batch of up to `most` messages.
-    fn step(&mut self, most: usize) {
-        let at = self.rng.usize(..2);
-        for _ in 0..self.rng.usize(1..=most) {
-            let topic = self.rng.usize(..self.names.len());
-            self.number += 1;
-            let value = value(topic, self.number);
-            let retain = [None, None, Some(true), Some(false)][self.rng.usize(..4)];
-            let options = PublishOptions { retain, ..PublishOptions::default() };
-            let name = &self.names[topic];
-            self.publishers[at].send(|out| encode::publish(out, name, &value, &options));
-            self.store.publish(name, &value, retain != Some(false));
-        }
-        self.store.evict();
-        self.publishers[at].handle(usize::MAX);
-        assert_eq!(self.publishers[at].unhandled(), 0);
-        self.check();
-    }
-
-    fn check(&mut self) {
-        let shown = self.broker.recent_topics(usize::MAX, usize::MAX);
-        let shown: Vec<_> = shown.into_iter().rev().map(|topic| (topic.topic, topic.value)).collect();
-        assert_eq!(names(&shown), names(&self.store.topics), "least recently published to first");
-        assert_eq!(shown, self.store.topics);
-        let stats = self.broker.topic_stats();
-        assert_eq!(stats.topics, self.store.topics.len());
-        assert_eq!(stats.evicted, self.store.evicted);
-        assert_eq!(stats.retained_bytes, self.store.bytes());
-        assert!(stats.topics <= self.store.messages_max && stats.retained_bytes <= self.store.bytes_max);
-        if self.rng.u8(..8) == 0 {
-            self.check_subscriber();
-        }
-    }
-
-    /// A subscriber that comes now gets what is retained.
-    fn check_subscriber(&self) {
-        let mut client = Client::introduced(&self.broker);
-        client.send(|out| encode::subscribe(out, "*", &SubscribeOptions::default()));
-        client.settle();
-        let mut received = BTreeMap::new();
-        for frame in client.receive() {
-            let Ok(Event::Message(message)) = Event::parse(&frame) else { panic!("{frame:x?}") };
-            let again = received.insert(message.topic.to_owned(), message.value.to_vec());
-            assert_eq!(again, None, "each once");
-        }
-        let retained = |(topic, value): &(String, Option<Vec<u8>>)| Some((topic.clone(), value.clone()?));
-        assert_eq!(received, self.store.topics.iter().filter_map(retained).collect());
-        client.end();
-    }
-}
-
-fn names(topics: &[(String, Option<Vec<u8>>)]) -> Vec<&str> {
-    topics.iter().map(|(topic, _)| topic.as_str()).collect()
-}
+use store::Store;
+use topics::Model;
 
 /// Names the seed that fails.
 struct Named(u64);
@@ -162,16 +37,20 @@ impl Drop for Named {
 
 #[track_caller]
 fn run(batch_max: usize) {
-    let mut evicted = 0;
-    for seed in 1..=120 {
+    let mut proved = [0; 5];
+    for seed in 1..=160 {
         let _named = Named(seed);
         let mut model = Model::new(seed);
-        for _ in 0..200 {
+        for _ in 0..250 {
             model.step(batch_max);
         }
-        evicted += model.store.evicted;
+        let Store { evicted, expired, cleared, oversized, .. } = model.store;
+        for (sum, more) in proved.iter_mut().zip([evicted, expired, cleared, oversized, model.timed]) {
+            *sum += more;
+        }
     }
-    assert!(evicted > 1000, "{evicted} topics went: nothing is proved");
+    println!("evicted, expired, cleared, oversized, sent with a ttl: {proved:?}");
+    assert!(proved.iter().all(|&times| times > 500), "{proved:?}: something is not proved");
 }
 
 #[test]
@@ -183,6 +62,69 @@ fn one_message_at_a_time() {
 #[test]
 fn batches() {
     run(12);
+}
+
+/// A hundred thousand messages that are due at once go in pieces, and none of them is sent meanwhile.
+#[test]
+fn many_are_due_at_once() {
+    let broker = Arc::new(Broker::new(Limits::default()));
+    let mut client = Client::introduced(&broker);
+    let options = PublishOptions { ttl_ms: Some(1000), ..PublishOptions::default() };
+    for topic in 0..100_000 {
+        client.send(|out| encode::publish(out, &format!("t/{topic}"), b"\x07", &options));
+        if topic % 1000 == 999 {
+            client.handle(usize::MAX);
+        }
+    }
+    let now = Now { monotonic_ms: 999, ..Now::default() };
+    assert!(!broker.expire(now) && broker.topic_stats().topics == 100_000, "not yet");
+    let now = Now { monotonic_ms: 1000, ..Now::default() };
+    let mut calls = 1;
+    while broker.expire(now) {
+        calls += 1;
+        if calls == 10 {
+            let mut late = Client::introduced(&broker);
+            late.now = now;
+            late.send(|out| encode::subscribe(out, "*", &SubscribeOptions::default()));
+            late.settle();
+            assert_eq!((late.unhandled(), late.receive().len()), (0, 0), "what is due is not sent");
+            assert!(broker.topic_stats().topics > 50_000, "most are still there");
+        }
+    }
+    let stats = broker.topic_stats();
+    assert_eq!((stats.topics, stats.retained_bytes, stats.expired), (0, 0, 100_000));
+    assert!(calls > 100, "{calls} calls: no one of them may do all the work");
+}
+
+/// What is put off again and again, shortened or made to last for ever, goes when its newest message says so.
+#[test]
+fn the_newest_time_counts() {
+    let broker = Arc::new(Broker::new(Limits::default()));
+    let mut client = Client::introduced(&broker);
+    let mut is_there_after = |ttls: &[Option<u64>], then_ms: u64| {
+        let start_ms = client.now.monotonic_ms;
+        for &ttl_ms in ttls {
+            let options = PublishOptions { ttl_ms, ..PublishOptions::default() };
+            client.send(|out| encode::publish(out, "t", b"\x07", &options));
+            client.handle(usize::MAX);
+        }
+        client.now.monotonic_ms = start_ms + then_ms;
+        while broker.expire(client.now) {}
+        broker.topic_stats().topics == 1
+    };
+    for (ttls, then_ms, expected) in [
+        (&[Some(10)][..], 9, true),
+        (&[Some(10)], 10, false),
+        (&[Some(10), Some(100)], 99, true),
+        (&[Some(10), Some(100)], 100, false),
+        (&[Some(100), Some(10)], 10, false),
+        (&[Some(100), Some(10), Some(50)], 49, true),
+        (&[Some(10), None], 1_000_000, true),
+        (&[None, Some(10)], 10, false),
+        (&[Some(1 << 53)], 1 << 53, false),
+    ] {
+        assert_eq!(is_there_after(ttls, then_ms), expected, "{ttls:?} after {then_ms} ms");
+    }
 }
 
 /// A batch of more new topics than there is room for: the last ones stay.
@@ -222,6 +164,28 @@ fn values_of_every_size() {
         }
     }
     assert!(broker.topic_stats().evicted > 1000);
+}
+
+/// Only a publish that asks to be retained clears: an empty value is a value like others where nothing is said.
+#[test]
+fn an_empty_value_is_kept_where_nothing_is_said() {
+    let broker = Arc::new(Broker::new(Limits::default()));
+    let (mut plain, mut client) = (Client::connect(&broker), Client::introduced(&broker));
+    let shown = || broker.recent_topics(9, 9).into_iter().find_map(|topic| topic.value);
+    for empty in [&b"\xc0"[..], b"\xa0", b"\xc4\x00"] {
+        plain.send(|out| encode::publish(out, "t", empty, &PublishOptions::default()));
+        plain.handle(usize::MAX);
+        assert_eq!(shown().as_deref(), Some(empty));
+        let options = PublishOptions { ttl_ms: Some(9), ..PublishOptions::default() };
+        client.send(|out| encode::publish(out, "t", empty, &options));
+        client.settle();
+        assert_eq!(shown().as_deref(), Some(empty));
+        let options = PublishOptions { retain: Some(true), ..PublishOptions::default() };
+        client.send(|out| encode::publish(out, "t", empty, &options));
+        client.settle();
+        assert_eq!(broker.topic_stats().topics, 0, "{empty:x?} clears");
+    }
+    assert_eq!(broker.topic_stats().cleared, 3);
 }
 
 /// What is refused leaves nothing behind, and takes no other topic's place.

@@ -104,8 +104,8 @@ impl NatsSession {
             self.answer_ok();
             return Ok(());
         }
-        let options =
-            SubscriptionOptions { policy: self.options.policy, group, ..SubscriptionOptions::default() };
+        let policy = self.broker.limits().topic_rules.policy(pattern.as_str()).unwrap_or(self.options.policy);
+        let options = SubscriptionOptions { policy, group, ..SubscriptionOptions::default() };
         let subscription = Subscription::new(pattern, options).for_nats(
             sid,
             self.connect.headers,

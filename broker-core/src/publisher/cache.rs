@@ -35,8 +35,10 @@ pub(super) struct Entry {
     pub(super) topic: Arc<Topic>,
     pub(super) targets: Arc<Targets>,
     stamp: Stamp,
-    /// The topic is known, and what is published to it is retained.
-    pub(super) retains: bool,
+    /// The topic is known: it has figures, and perhaps a retained message.
+    pub(super) known: bool,
+    /// What is published to it is retained.
+    pub(super) keeps: bool,
     pub(super) pending: Pending,
     touched: bool,
 }
@@ -83,13 +85,14 @@ impl RouteCache {
         self.entries.get_mut(slot)
     }
 
-    /// Notes that the entry has news.
+    /// Notes that the entry has news, and tells its topic: before a message of them is handed to anybody. `changes` are the table's.
     #[inline]
-    pub(super) fn touch(&mut self, slot: usize) {
+    pub(super) fn touch(&mut self, slot: usize, changes: u64) {
         if let Some(entry) = self.entries.get_mut(slot)
             && !entry.touched
         {
             entry.touched = true;
+            entry.topic.announce(changes);
             self.touched.push(u32::try_from(slot).unwrap_or_default());
         }
     }
@@ -134,15 +137,20 @@ impl RouteCache {
         batch: Batch<'_>,
         scratch: &mut Scratch,
     ) -> u64 {
-        let retains = !topic::is_inbox(name);
-        let topic = if retains { batch.broker.topics().get_or_insert(name) } else { Topic::unknown(name) };
+        let known = !topic::is_inbox(name);
+        let topic = if known { batch.broker.topics().get_or_insert(name) } else { Topic::unknown(name) };
         let (mut stamp, targets, steps) = topic.route(batch.table, except, scratch);
-        if !retains {
+        if !known {
             // Nobody raises the stamp of a topic that is not known: any change will do.
             stamp.exact = batch.table.changes();
         }
         let touched = self.entries.get(slot).is_some_and(|entry| entry.touched);
-        let entry = Entry { topic, targets, stamp, retains, pending: Pending::default(), touched };
+        if touched {
+            // The place has been noted already, for another topic.
+            topic.announce(batch.table.changes());
+        }
+        let keeps = topic.keeps();
+        let entry = Entry { topic, targets, stamp, known, keeps, pending: Pending::default(), touched };
         self.forget(slot);
         let hasher = &self.hasher;
         match self.entries.get_mut(slot) {
@@ -178,7 +186,7 @@ impl RouteCache {
 impl Entry {
     #[inline]
     fn holds(&self, table: &RoutingTable) -> bool {
-        let exact = if self.retains { self.topic.exact() } else { table.changes() };
+        let exact = if self.known { self.topic.exact() } else { table.changes() };
         // Nobody raises the stamp of a topic that is gone, though it may have been gone when the route was made.
         exact != GONE && self.stamp == Stamp { wild: table.wild(), exact }
     }

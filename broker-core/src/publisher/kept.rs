@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::message::MetaParts;
-use crate::topics::{Pair, Retained};
+use crate::topics::{Pair, Retained, Retention};
 use crate::wire::nats::headers_to_map;
 
 /// The last message to a topic that is to be retained, if there was one. Nearly always a range of the input: what else there may be is
@@ -28,6 +28,8 @@ enum Form {
     Pair,
     /// The content of a value that is a bin.
     Content,
+    /// Nothing is to be retained any more.
+    Cleared,
 }
 
 #[derive(Debug, Default)]
@@ -76,6 +78,12 @@ impl Kept {
         Kept { form: Form::Content, range: 0..0, value_bytes, rest: Some(Box::new(rest)) }
     }
 
+    /// A message that clears.
+    #[cold]
+    pub(super) fn cleared() -> Self {
+        Kept { form: Form::Cleared, ..Kept::default() }
+    }
+
     /// With the options of a native message.
     #[cold]
     pub(super) fn with_meta(mut self, input: &[u8], meta: &MetaParts<'_>) -> Self {
@@ -98,11 +106,12 @@ impl Kept {
         self
     }
 
-    /// The message itself, if there is one. Headers of NATS are written to `map`.
-    pub(super) fn retained<'k>(&'k self, input: &'k [u8], map: &'k mut Vec<u8>) -> Option<Retained<'k>> {
+    /// What it does, if there is one. Headers of NATS are written to `map`.
+    pub(super) fn retention<'k>(&'k self, input: &'k [u8], map: &'k mut Vec<u8>) -> Option<Retention<'k>> {
         let rest = self.rest.as_deref();
         let pair = match (self.form, rest.and_then(|rest| rest.shared.as_ref())) {
             (Form::Nothing, _) => return None,
+            (Form::Cleared, _) => return Some(Retention::Clear),
             (Form::Pair, Some(shared)) => Pair::Shared(shared),
             (Form::Content, Some(shared)) => Pair::SharedContent(shared),
             (Form::Pair, None) => Pair::Copied(input.get(self.range.clone())?),
@@ -120,7 +129,7 @@ impl Kept {
             let reply = part(&rest.reply).and_then(|reply| std::str::from_utf8(reply).ok());
             MetaParts { reply, headers, key: part(&rest.key), ttl_ms: rest.ttl_ms }
         });
-        Some(Retained { pair, value_bytes: self.value_bytes, meta })
+        Some(Retention::Keep(Retained { pair, value_bytes: self.value_bytes, meta }))
     }
 }
 

@@ -57,6 +57,8 @@ pub(crate) struct Message<'a> {
     pub(crate) value: &'a [u8],
     pub(crate) meta: Option<MetaParts<'a>>,
     pub(crate) retain: bool,
+    /// It is retained in that nothing is retained any more.
+    pub(crate) clears: bool,
 }
 
 /// A message of the NATS protocol.
@@ -157,6 +159,9 @@ impl<'a> Source<'a> for Message<'a> {
 
     #[inline]
     fn kept(&self, input: &[u8], shared: Option<&Shared>) -> Kept {
+        if self.clears {
+            return Kept::cleared();
+        }
         let kept = match shared {
             Some(Shared::Pair(pair)) => Kept::shared_pair(pair.clone(), self.value.len()),
             _ => Kept::pair(input, self.pair, self.value.len()),

@@ -7,6 +7,7 @@ use glob_tree::{Dialect, Pattern};
 
 use super::Session;
 use crate::auth::Auth;
+use crate::clearing::Clearing;
 use crate::join::Join;
 use crate::reason::{CloseReason, ErrorCode};
 use crate::routing::{Subscription, SubscriptionOptions};
@@ -25,9 +26,7 @@ impl Session {
         match command {
             Command::Subscribe(subscribe) => self.subscribe(&subscribe)?,
             Command::Unsubscribe { pattern, id } => self.unsubscribe(pattern, id)?,
-            Command::Clear { id, .. } => {
-                return Err(CommandError::new(ErrorCode::UnknownCommand, id, "not known yet"));
-            }
+            Command::Clear { pattern, id } => self.clear(pattern, id)?,
             Command::Hello(hello) => self.hello(hello)?,
             Command::Ping { id } => {
                 self.need_hello("Ping")?;
@@ -86,6 +85,7 @@ impl Session {
             depth_max: limits.wire.depth_max as u64,
             outbox_bytes_max: limits.outbox_bytes_max as u64,
             policy: limits.policy.name().to_owned(),
+            block_ms: limits.block_ms,
             idle_timeout_ms: limits.idle_timeout_ms,
         };
         self.say(|out| encode::welcome(out, &welcome));
@@ -95,24 +95,17 @@ impl Session {
         if subscribe.has_options {
             self.need_hello("options")?;
         }
-        let error = |code, text: String| CommandError::new(code, subscribe.id, text);
+        let pattern = self.pattern(subscribe.pattern, subscribe.id)?;
         let limits = self.broker.limits();
-        if subscribe.pattern.is_empty() {
-            return Err(error(ErrorCode::InvalidPattern, "the pattern is empty".to_owned()));
-        }
-        if subscribe.pattern.chars().any(char::is_control) {
-            return Err(error(ErrorCode::InvalidPattern, "the pattern holds a control character".to_owned()));
-        }
-        let pattern = Pattern::parse(subscribe.pattern, Dialect::Glob, &limits.pattern)
-            .map_err(|wrong| error(ErrorCode::InvalidPattern, wrong.to_string()))?;
         if !self.subscriptions.contains_key(subscribe.pattern)
             && self.subscriptions.len() >= limits.subscriptions_max
         {
             let text = format!("this session has {} subscriptions, the limit", limits.subscriptions_max);
-            return Err(error(ErrorCode::TooManySubscriptions, text));
+            return Err(CommandError::new(ErrorCode::TooManySubscriptions, subscribe.id, text));
         }
+        let by_rule = || limits.topic_rules.policy(subscribe.pattern);
         let options = SubscriptionOptions {
-            policy: subscribe.policy.unwrap_or(limits.policy),
+            policy: subscribe.policy.or_else(by_rule).unwrap_or(limits.policy),
             meta: subscribe.meta,
             group: subscribe.group,
             max_rate: subscribe.max_rate,
@@ -148,6 +141,35 @@ impl Session {
             self.answer(id, if found { TRUE } else { FALSE });
         }
         Ok(())
+    }
+
+    fn pattern(&self, text: &str, id: Option<u64>) -> Result<Pattern, CommandError> {
+        let error = |text: String| CommandError::new(ErrorCode::InvalidPattern, id, text);
+        if text.is_empty() {
+            return Err(error("the pattern is empty".to_owned()));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(error("the pattern holds a control character".to_owned()));
+        }
+        let limits = &self.broker.limits().pattern;
+        Pattern::parse(text, Dialect::Glob, limits).map_err(|wrong| error(wrong.to_string()))
+    }
+
+    fn clear(&mut self, pattern: &str, id: Option<u64>) -> Result<(), CommandError> {
+        self.need_hello("Clear")?;
+        let pattern = self.pattern(pattern, id)?;
+        self.clearing = Some(Clearing::new(&self.broker, pattern, id));
+        Ok(())
+    }
+
+    /// The topics are done with that a `Clear` was about.
+    pub(super) fn cleared(&mut self) {
+        let Some(clearing) = self.clearing.take() else { return };
+        if let Some(id) = clearing.id() {
+            let mut result = Vec::new();
+            encode::unsigned(&mut result, clearing.cleared());
+            self.answer(id, &result);
+        }
     }
 
     pub(super) fn need_auth(&self) -> Result<(), CommandError> {

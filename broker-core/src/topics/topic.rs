@@ -1,17 +1,19 @@
 //! One topic.
 
-use std::borrow::Cow;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
-use bytes::Bytes;
 use glob_tree::Scratch;
 
-use crate::message::{MetaParts, Now};
+use super::ledger::Ledger;
+use super::order::NOWHERE;
+use super::retained::{Retained, Retention, Slot};
+use crate::message::Now;
+use crate::outbox::NEVER;
 use crate::publisher::{Message, Source, TextScratch};
 use crate::routing::{RoutingTable, Stamp, Subscription, Targets};
+use crate::rules::Retaining;
 use crate::sync::lock;
-use crate::wire::native::encode;
 
 /// The stamp of a topic that is no longer known.
 pub(crate) const GONE: u64 = u64::MAX;
@@ -26,80 +28,54 @@ const META_BYTES: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Topic {
     name: Box<str>,
+    retaining: Retaining,
     /// [`Stamp::exact`] of its routes; [`GONE`] when it is no longer known.
     exact: AtomicU64,
     /// When it was last published to, in the order of publishes.
     touched: AtomicU64,
+    /// [`RoutingTable::changes`] of the last batch that published to it, noted before the batch hands anything over: subscriptions
+    /// since then have not got its message.
+    announced: AtomicU64,
+    place_by_age: AtomicU32,
+    place_by_deadline: AtomicU32,
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    /// `[topic, value]` of the retained message; empty if there is none.
-    pair: Stored,
-    value_bytes: usize,
-    meta: Option<Box<KeptMeta>>,
+#[derive(Debug)]
+pub(super) struct State {
+    retained: Slot,
+    /// When it was last published to.
     time_unix_ms: u64,
-    /// [`RoutingTable::changes`] when it was published: subscriptions since then have not got it.
-    changes: u64,
     messages: u64,
     bytes: u64,
     last_bytes: usize,
     route: Option<(Stamp, Arc<Targets>)>,
-}
-
-/// What else is kept of a retained message.
-#[derive(Debug)]
-struct KeptMeta {
-    reply: Option<Box<str>>,
-    headers: Option<Box<[u8]>>,
-    key: Option<Box<[u8]>>,
+    /// Its key in [`Ledger::deadlines`], or that of whoever has just taken it out there; [`NEVER`] if it is not there.
+    deadline_key: u64,
 }
 
 /// What a batch published to a topic.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct News<'a> {
     pub(crate) now: Now,
-    /// [`RoutingTable::changes`] of the batch.
-    pub(crate) changes: u64,
     pub(crate) messages: u64,
     /// Of all values.
     pub(crate) bytes: u64,
     /// Of the last value.
     pub(crate) last_bytes: usize,
-    /// The last one to retain, if there was one.
-    pub(crate) retained: Option<Retained<'a>>,
+    /// What the last one to be retained does, if there was one.
+    pub(crate) retention: Option<Retention<'a>>,
 }
 
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Retained<'a> {
-    pub(crate) pair: Pair<'a>,
-    pub(crate) value_bytes: usize,
-    pub(crate) meta: Option<MetaParts<'a>>,
-}
-
-/// `[topic, value]` as it comes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Pair<'a> {
-    /// Somewhere else: to be copied.
-    Copied(&'a [u8]),
-    /// In a buffer of its own.
-    Shared(&'a Bytes),
-    /// Only the content of its value, a bin, somewhere else.
-    Content(&'a [u8]),
-    /// The same in a buffer of its own.
-    SharedContent(&'a Bytes),
-}
-
-/// `[topic, value]` as it is kept.
-#[derive(Debug)]
-enum Stored {
-    /// Small: in a buffer that the next one takes over.
-    Own(Vec<u8>),
-    /// Large: shared with the outboxes that it still waits in.
-    Shared(Bytes),
-    /// Large, and only the content of its value, a bin: a part of a frame of another protocol, shared likewise.
-    Content(Bytes),
+/// What became of the news of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// The topic has them.
+    In,
+    /// The topic has them, and no message any more.
+    Cleared,
+    /// The topic is not known any more.
+    Not,
 }
 
 /// What is shown of a topic.
@@ -121,22 +97,39 @@ pub struct TopicInfo {
 }
 
 impl Topic {
-    pub(super) fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str, retaining: Retaining) -> Self {
         Topic {
             name: name.into(),
+            retaining,
             exact: AtomicU64::new(0),
             touched: AtomicU64::new(0),
+            announced: AtomicU64::new(0),
+            place_by_age: AtomicU32::new(NOWHERE),
+            place_by_deadline: AtomicU32::new(NOWHERE),
             state: Mutex::default(),
         }
     }
 
     /// A topic that nobody knows: for reply addresses.
     pub(crate) fn unknown(name: &str) -> Arc<Self> {
-        Arc::new(Topic::new(name))
+        Arc::new(Topic::new(name, Retaining { keeps: false, ttl_ms: None }))
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether what is published to it is retained.
+    pub(crate) fn keeps(&self) -> bool {
+        self.retaining.keeps
+    }
+
+    pub(super) fn place_by_age(&self) -> &AtomicU32 {
+        &self.place_by_age
+    }
+
+    pub(super) fn place_by_deadline(&self) -> &AtomicU32 {
+        &self.place_by_deadline
     }
 
     pub(crate) fn exact(&self) -> u64 {
@@ -156,6 +149,17 @@ impl Topic {
 
     pub(crate) fn touched(&self) -> u64 {
         self.touched.load(Relaxed)
+    }
+
+    /// A batch is about to hand messages of this topic over. `changes` are the table's, which the batch holds.
+    pub(crate) fn announce(&self, changes: u64) {
+        self.announced.store(changes, Relaxed);
+    }
+
+    /// Whether nothing was published to it since the table's change `since`, so that its retained message is the newest for a subscription of
+    /// that change. Under the lock of a subscriber's outbox the answer holds for whatever is in that outbox.
+    pub(crate) fn is_quiet_since(&self, since: u64) -> bool {
+        self.announced.load(Relaxed) < since && self.exact() != GONE
     }
 
     /// The targets without those of the session `except`, from the last time if nothing changed since, and the steps that the index took for
@@ -182,78 +186,122 @@ impl Topic {
         (stamp, targets, steps)
     }
 
-    /// Takes in what was published. Returns the bytes retained before and after, or nothing if the topic is gone.
-    pub(super) fn update(&self, news: &News<'_>) -> Option<(usize, usize)> {
+    /// Takes in what was published.
+    pub(super) fn update(self: &Arc<Self>, news: &News<'_>, ledger: &Ledger) -> Taken {
         let mut state = lock(&self.state);
         if self.exact() == GONE {
-            return None;
+            return Taken::Not;
         }
-        let before = state.retained_bytes();
         state.messages += news.messages;
         state.bytes += news.bytes;
         state.last_bytes = news.last_bytes;
         state.time_unix_ms = news.now.unix_ms;
-        if let Some(retained) = &news.retained {
-            state.retain(&self.name, retained);
-            state.changes = news.changes;
-        }
-        Some((before, state.retained_bytes()))
-    }
-
-    /// It is no longer known. Returns the bytes that were retained.
-    pub(super) fn retire(&self) -> usize {
-        let mut state = lock(&self.state);
-        self.exact.store(GONE, Relaxed);
-        let bytes = state.retained_bytes();
-        state.pair = Stored::default();
-        state.meta = None;
-        state.route = None;
-        bytes
-    }
-
-    /// Appends the retained message as a frame of the subscription's, if there is one that was published before the table's change
-    /// `before`.
-    pub(crate) fn retained_frame(&self, before: u64, subscription: &Subscription, out: &mut Vec<u8>) -> bool {
-        let state = lock(&self.state);
-        if state.changes >= before {
-            return false;
-        }
-        let pair = state.pair.pair(&self.name);
-        if pair.is_empty() {
-            return false;
-        }
-        let kept = state.meta.as_deref();
-        let parts = MetaParts {
-            reply: kept.and_then(|kept| kept.reply.as_deref()),
-            headers: kept.and_then(|kept| kept.headers.as_deref()),
-            key: kept.and_then(|kept| kept.key.as_deref()),
-            ttl_ms: None,
+        let before = state.retained.bytes();
+        let taken = match &news.retention {
+            None => return Taken::In,
+            Some(Retention::Keep(retained)) if retained.value_bytes > ledger.value_bytes_max => {
+                // What was kept is not the newest any more.
+                state.retained.clear();
+                ledger.oversized.fetch_add(1, Relaxed);
+                Taken::In
+            }
+            Some(Retention::Keep(retained)) => {
+                self.keep(&mut state, retained, news.now, ledger);
+                Taken::In
+            }
+            Some(Retention::Clear) => {
+                if state.retained.holds(news.now.monotonic_ms) {
+                    ledger.cleared.fetch_add(1, Relaxed);
+                }
+                state.retained.clear();
+                Taken::Cleared
+            }
         };
-        let value = state.value_in(&pair);
+        ledger.resize(before, state.retained.bytes());
+        taken
+    }
+
+    fn keep(self: &Arc<Self>, state: &mut State, retained: &Retained<'_>, now: Now, ledger: &Ledger) {
+        state.retained.keep(&self.name, retained, now.unix_ms);
+        let ttl_ms = retained.meta.and_then(|meta| meta.ttl_ms).or(self.retaining.ttl_ms);
+        let Some(ttl_ms) = ttl_ms else { return };
+        let due_ms = now.monotonic_ms.saturating_add(ttl_ms);
+        state.retained.due_monotonic_ms = due_ms;
+        self.note_deadline(state, due_ms, ledger);
+    }
+
+    fn note_deadline(self: &Arc<Self>, state: &mut State, due_ms: u64, ledger: &Ledger) {
+        if due_ms < state.deadline_key {
+            state.deadline_key = due_ms;
+            lock(&ledger.deadlines).lower(self, due_ms);
+        }
+    }
+
+    /// It was taken out of [`Ledger::deadlines`] and is still known: puts it back if its message has a time to live.
+    pub(super) fn put_off(self: &Arc<Self>, ledger: &Ledger) {
+        let mut state = lock(&self.state);
+        state.deadline_key = NEVER;
+        if self.exact() != GONE && state.retained.due_monotonic_ms != NEVER {
+            let due_ms = state.retained.due_monotonic_ms;
+            self.note_deadline(&mut state, due_ms, ledger);
+        }
+    }
+
+    /// It is no longer known, if `may` says so of its state. False if it stays, or had gone before.
+    pub(super) fn retire(&self, ledger: &Ledger, may: impl FnOnce(&State) -> bool) -> bool {
+        let mut state = lock(&self.state);
+        if self.exact() == GONE || !may(&state) {
+            return false;
+        }
+        self.exact.store(GONE, Relaxed);
+        if self.place_by_deadline.load(Relaxed) != NOWHERE {
+            lock(&ledger.deadlines).remove(self);
+        }
+        ledger.bytes.fetch_sub(self.name.len() + state.retained.bytes(), Relaxed);
+        ledger.count.fetch_sub(1, Relaxed);
+        *state = State::default();
+        true
+    }
+
+    /// Appends the retained message as a frame of the subscription's, if there is one that holds and that was published before the table's change
+    /// `before`. Returns until when it holds.
+    pub(crate) fn retained_frame(
+        &self,
+        now: Now,
+        before: u64,
+        subscription: &Subscription,
+        out: &mut Vec<u8>,
+    ) -> Option<u64> {
+        let state = lock(&self.state);
+        let retained = &state.retained;
+        if !self.is_quiet_since(before) || !retained.holds(now.monotonic_ms) {
+            return None;
+        }
+        let pair = retained.pair(&self.name);
+        let value = retained.value_in(&pair);
+        let parts = retained.meta(now.monotonic_ms);
         if let Some(delivery) = &subscription.nats {
-            // A subscription that has just begun has no bound.
-            delivery.claim(1);
             let topic = self.name.as_bytes();
-            let message = Message { topic, pair: &pair, value, meta: Some(parts), retain: true };
+            let message =
+                Message { topic, pair: &pair, value, meta: Some(parts), retain: true, clears: false };
             message.text(&mut TextScratch::default()).message(topic, delivery, out);
         } else if subscription.meta {
-            parts.message(out, &self.name, value, state.time_unix_ms, true);
+            parts.message(out, &self.name, value, retained.time_unix_ms, true);
         } else {
             out.extend_from_slice(&pair);
         }
-        true
+        Some(retained.due_monotonic_ms)
     }
 
     /// About how long [`Topic::retained_frame`] is.
     pub(crate) fn retained_bytes(&self) -> usize {
-        let state = lock(&self.state);
-        state.retained_bytes() + META_BYTES
+        lock(&self.state).retained.bytes() + META_BYTES
     }
 
     pub(crate) fn info(&self, value_bytes_max: usize) -> TopicInfo {
         let state = lock(&self.state);
-        let is_wanted = (1..=value_bytes_max).contains(&state.value_bytes);
-        let value = is_wanted.then(|| state.value_in(&state.pair.pair(&self.name)).to_vec());
+        let is_wanted = (1..=value_bytes_max).contains(&state.retained.value_bytes());
+        let value = is_wanted.then(|| state.retained.value_in(&state.retained.pair(&self.name)).to_vec());
         TopicInfo {
             topic: self.name.to_string(),
             messages: state.messages,
@@ -265,88 +313,28 @@ impl Topic {
     }
 }
 
-impl KeptMeta {
-    fn bytes(&self) -> usize {
-        let kept = |bytes: &Option<Box<[u8]>>| bytes.as_ref().map_or(0, |bytes| bytes.len());
-        self.reply.as_ref().map_or(0, |reply| reply.len()) + kept(&self.headers) + kept(&self.key)
-    }
-}
-
 impl State {
-    fn retained_bytes(&self) -> usize {
-        self.pair.capacity() + self.meta.as_ref().map_or(0, |meta| meta.bytes())
+    /// Whether there is no message.
+    pub(super) fn is_empty(&self) -> bool {
+        self.retained.is_empty()
     }
 
-    /// The value of the retained message, whose pair this is.
-    fn value_in<'p>(&self, pair: &'p [u8]) -> &'p [u8] {
-        pair.get(pair.len().saturating_sub(self.value_bytes)..).unwrap_or_default()
-    }
-
-    fn retain(&mut self, name: &str, retained: &Retained<'_>) {
-        self.pair.replace(name, retained.pair);
-        self.value_bytes = retained.value_bytes;
-        self.meta = retained.meta.filter(|meta| !meta.is_empty()).map(|meta| {
-            Box::new(KeptMeta {
-                reply: meta.reply.map(Box::from),
-                headers: meta.headers.map(Box::from),
-                key: meta.key.map(Box::from),
-            })
-        });
+    /// Whether there is a message that holds.
+    pub(super) fn holds(&self, monotonic_ms: u64) -> bool {
+        self.retained.holds(monotonic_ms)
     }
 }
 
-impl Stored {
-    /// `[topic, value]`, made where it is not kept.
-    fn pair(&self, name: &str) -> Cow<'_, [u8]> {
-        match self {
-            Stored::Own(bytes) => Cow::Borrowed(bytes),
-            Stored::Shared(bytes) => Cow::Borrowed(bytes),
-            Stored::Content(content) => {
-                let mut pair = Vec::with_capacity(name.len() + content.len() + encode::BIN_MESSAGE_OVERHEAD);
-                encode::bin_message(&mut pair, name, content);
-                Cow::Owned(pair)
-            }
-        }
-    }
-
-    fn capacity(&self) -> usize {
-        match self {
-            Stored::Own(bytes) => bytes.capacity(),
-            Stored::Shared(bytes) | Stored::Content(bytes) => bytes.len(),
-        }
-    }
-
-    fn replace(&mut self, name: &str, pair: Pair<'_>) {
-        *self = match pair {
-            Pair::Shared(bytes) => Stored::Shared(bytes.clone()),
-            Pair::SharedContent(bytes) => Stored::Content(bytes.clone()),
-            Pair::Copied(bytes) => {
-                let mut buffer = self.take_buffer(bytes.len());
-                buffer.extend_from_slice(bytes);
-                Stored::Own(buffer)
-            }
-            Pair::Content(content) => {
-                let mut buffer = self.take_buffer(name.len() + content.len() + encode::BIN_MESSAGE_OVERHEAD);
-                encode::bin_message(&mut buffer, name, content);
-                Stored::Own(buffer)
-            }
-        };
-    }
-
-    /// An empty buffer for so many bytes: its own, unless that is too small or far too large.
-    fn take_buffer(&mut self, bytes: usize) -> Vec<u8> {
-        match std::mem::take(self) {
-            Stored::Own(mut own) if own.capacity() >= bytes && own.capacity() / 4 <= bytes.max(64) => {
-                own.clear();
-                own
-            }
-            _ => Vec::with_capacity(bytes),
-        }
-    }
-}
-
-impl Default for Stored {
+impl Default for State {
     fn default() -> Self {
-        Stored::Own(Vec::new())
+        State {
+            retained: Slot::default(),
+            time_unix_ms: 0,
+            messages: 0,
+            bytes: 0,
+            last_bytes: 0,
+            route: None,
+            deadline_key: NEVER,
+        }
     }
 }

@@ -21,7 +21,7 @@ pub use event::{Event, Hello, MessageRef, Meta, Welcome};
 pub use options::TTL_MS_MAX;
 pub use skip::{FrameScanner, value_end};
 
-pub(crate) use read::Reader;
+pub(crate) use read::{Reader, is_empty_value};
 pub(crate) use skip::{Kind, head};
 
 /// The version of the protocol that `Hello` asks for and `Welcome` confirms.

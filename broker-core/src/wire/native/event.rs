@@ -59,6 +59,9 @@ pub struct Welcome {
     /// What happens at that bound where a subscription does not say.
     #[serde(default)]
     pub policy: String,
+    /// Milliseconds for which the policy `block` holds publishers back.
+    #[serde(default)]
+    pub block_ms: u64,
     /// Milliseconds of silence after which the session is closed; 0 for never.
     pub idle_timeout_ms: u64,
 }

@@ -125,6 +125,16 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Whether a value says nothing: a nil, or a str or bin without content.
+pub(crate) fn is_empty_value(value: &[u8]) -> bool {
+    match head(value) {
+        Ok(Some(head)) => {
+            head.kind == Kind::Nil || matches!(head.kind, Kind::Str | Kind::Bin) && head.content == 0
+        }
+        _ => false,
+    }
+}
+
 fn big_endian(digits: &[u8]) -> u64 {
     digits.iter().fold(0, |number, &digit| number << 8 | u64::from(digit))
 }
@@ -164,6 +174,30 @@ mod tests {
             (b"\xc0", None),
         ] {
             assert_eq!(Reader::new(bytes).number("a number").ok(), number, "{bytes:x?}");
+        }
+    }
+
+    #[test]
+    fn empty_values() {
+        for (value, is_empty) in [
+            (&b"\xc0"[..], true),
+            (b"\xa0", true),
+            (b"\xd9\x00", true),
+            (b"\xda\x00\x00", true),
+            (b"\xdb\x00\x00\x00\x00", true),
+            (b"\xc4\x00", true),
+            (b"\xc5\x00\x00", true),
+            (b"\xc6\x00\x00\x00\x00", true),
+            (b"\xa1 ", false),
+            (b"\xc4\x01\x00", false),
+            (b"\x00", false),
+            (b"\xc2", false),
+            (b"\x90", false),
+            (b"\x80", false),
+            (b"\xc7\x00\x05", false),
+            (b"", false),
+        ] {
+            assert_eq!(is_empty_value(value), is_empty, "{value:x?}");
         }
     }
 
