@@ -35,6 +35,7 @@ pub use self::render::{effective_toml, settings_help, settings_table};
 pub use self::secret::{Secret, User, Users};
 pub(crate) use self::settings::{SETTINGS, Setting};
 pub use self::topics::TopicRule;
+pub(crate) use self::topics::core_rules;
 use crate::args::Args;
 
 /// The native protocol's port.

@@ -34,7 +34,7 @@ mod usage;
 mod workers;
 
 pub use auth::hash_password;
-pub use broker_core::{Limits, Policy, wire::native::WireLimits};
+pub use broker_core::{Limits, Policy, TopicRule, TopicRules, wire::native::WireLimits};
 pub use nats::NATS_VERSION;
 pub use server::{Builder, Report, Server, StartError};
 

@@ -362,6 +362,8 @@ fn defaults_are_those_of_the_core() {
     assert_eq!(ours.outbox.block_timeout.as_millis(), u128::from(core.block_ms));
     assert_eq!(ours.retained.messages_max, core.retained_messages_max);
     assert_eq!(ours.retained.bytes_max, core.retained_bytes_max);
+    assert_eq!(ours.retained.value_bytes_max, core.retained_value_bytes_max);
+    assert_eq!(topics::core_rules(&ours.topics), core.topic_rules);
     assert_eq!(ours.validate(), Ok(()));
 }
 

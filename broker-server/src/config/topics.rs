@@ -63,6 +63,19 @@ impl TopicRule {
     }
 }
 
+/// The rules as core has them. One whose pattern does not parse is left out: [`TopicRule::check`] refuses it before.
+pub(crate) fn core_rules(rules: &[TopicRule]) -> broker_core::TopicRules {
+    let rule = |rule: &TopicRule| {
+        Some(broker_core::TopicRule {
+            pattern: Pattern::glob(&rule.pattern).ok()?,
+            retain: rule.retain,
+            ttl_ms: rule.ttl.map(|ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX)),
+            policy: rule.policy,
+        })
+    };
+    broker_core::TopicRules::new(rules.iter().filter_map(rule).collect())
+}
+
 /// The rules as an array of TOML, on one line.
 pub(super) fn text(rules: &[TopicRule]) -> String {
     let rules: Vec<String> = rules.iter().map(TopicRule::text).collect();

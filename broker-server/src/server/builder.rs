@@ -248,6 +248,8 @@ impl Builder {
             block_ms: u64::try_from(config.outbox.block_timeout.as_millis()).unwrap_or(u64::MAX),
             retained_messages_max: config.retained.messages_max,
             retained_bytes_max: config.retained.bytes_max,
+            retained_value_bytes_max: config.retained.value_bytes_max,
+            topic_rules: config::core_rules(&config.topics),
             idle_timeout_ms: u64::try_from(config.limits.idle_timeout.as_millis()).unwrap_or(u64::MAX),
         };
         self

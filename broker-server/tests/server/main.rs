@@ -13,6 +13,7 @@ mod limits;
 mod policies;
 mod promises;
 mod retained;
+mod rules;
 mod shutdown;
 mod slow;
 mod system;
