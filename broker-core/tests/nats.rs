@@ -17,6 +17,8 @@ mod liveness;
 mod model;
 #[path = "nats/peer.rs"]
 mod peer;
+#[path = "nats/pressure.rs"]
+mod pressure;
 #[path = "model/socket.rs"]
 mod socket;
 #[path = "nats/transcripts.rs"]

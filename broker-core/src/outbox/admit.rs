@@ -12,6 +12,9 @@ use super::{Outbox, Policy, ROOM_BYTES, Speech};
 use crate::reason::CloseReason;
 use crate::routing::Subscription;
 
+/// What tells of more subscriptions than this is not taken back: a session may have very many, and would be told of them anew with every skip.
+const TOLD_AGAIN_MAX: usize = 4;
+
 /// Who brings messages, and so whether they can wait with him.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Origin<'a> {
@@ -140,6 +143,9 @@ impl Queue {
             self.admit_conflated(frames, parcel);
             return false;
         }
+        if frames.len() > self.bytes_max && parcel.messages > 1 {
+            return self.admit_apart(frames, parcel);
+        }
         // Subscriptions of a client of NATS do not share topics.
         if self.speech == Speech::Native {
             self.waiting.fix_all(frames.bytes());
@@ -150,13 +156,13 @@ impl Queue {
                 Policy::Block if !self.line.has_lapsed() => return self.hold(frames, parcel),
                 Policy::Skip | Policy::Block => self.skip(policy),
                 Policy::DropOldest => self.drop_oldest(bytes),
-                Policy::Disconnect => {
+                Policy::Disconnect if !self.takes_alone(bytes) => {
                     self.drop_all();
                     self.losses.miss(parcel.subscription, parcel.messages);
                     self.end(CloseReason::SlowConsumer);
                     return false;
                 }
-                Policy::DropNewest | Policy::Conflate => {}
+                Policy::DropNewest | Policy::Disconnect | Policy::Conflate => {}
             }
         }
         if self.fits(bytes) || self.takes_alone(bytes) {
@@ -166,6 +172,14 @@ impl Queue {
             self.losses.miss(parcel.subscription, parcel.messages);
         }
         false
+    }
+
+    /// Messages that are larger than the bound together, one by one: a run is made for the bound of native sessions.
+    fn admit_apart(&mut self, frames: Frames<'_>, parcel: &Parcel<'_>) -> bool {
+        let single = Parcel { messages: 1, ..*parcel };
+        let mut held = false;
+        split(frames, self.speech, |frame| held |= self.admit_now(frame, &single));
+        held
     }
 
     /// Whether so many bytes may be appended.
@@ -182,12 +196,26 @@ impl Queue {
         bytes > self.bytes_max && self.waiting.is_control() && self.waiting.control_bytes() < ROOM_BYTES
     }
 
-    /// Drops the messages that wait under this policy.
+    /// Drops the messages that wait under this policy, and what waits to be told of it: it will be told as one.
     fn skip(&mut self, policy: Policy) {
-        let losses = &mut self.losses;
-        let is_dropped = |chunk: &Chunk| chunk.kind == Kind::Messages(policy);
-        self.waiting.drop_where(self.bytes_max, is_dropped, |chunk| losses.miss_chunk(chunk));
+        self.drop_kind(policy);
         self.advance_line(true);
+    }
+
+    fn drop_kind(&mut self, policy: Policy) {
+        let losses = &mut self.losses;
+        let is_of = |chunk: &Chunk| {
+            chunk.tally.len() <= TOLD_AGAIN_MAX && chunk.tally.iter().all(|(owner, _)| owner.policy == policy)
+        };
+        let is_dropped = |chunk: &Chunk| match chunk.kind {
+            Kind::Messages(kind) => kind == policy,
+            Kind::Lag => is_of(chunk),
+            Kind::Control | Kind::Newest | Kind::Gone => false,
+        };
+        self.waiting.drop_where(self.bytes_max, is_dropped, |chunk| match chunk.kind {
+            Kind::Lag => losses.take_back(chunk),
+            _ => losses.miss_chunk(chunk),
+        });
     }
 
     fn drop_oldest(&mut self, bytes: usize) {
@@ -328,9 +356,7 @@ impl Queue {
         while let Some((chunk, home)) = self.line.pop() {
             let bytes = chunk.bytes().len();
             if self.waiting.bytes() + bytes > self.bytes_max {
-                let losses = &mut self.losses;
-                let is_dropped = |chunk: &Chunk| chunk.kind == Kind::Messages(Policy::Block);
-                self.waiting.drop_where(self.bytes_max, is_dropped, |chunk| losses.miss_chunk(chunk));
+                self.drop_kind(Policy::Block);
             }
             if self.waiting.bytes() + bytes <= self.bytes_max || self.has_place_alone(bytes) {
                 self.come_in(chunk, home);

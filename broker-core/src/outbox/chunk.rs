@@ -15,8 +15,7 @@ pub(super) const GATHER_BYTES: usize = 16 << 10;
 /// Subscriptions that a chunk counts for: they are looked up one by one.
 const TALLIED_MAX: usize = 16;
 
-/// What a message that is found by its topic takes beside its bytes: a chunk, an allocation and a place in the index. Measured at 10,000 topics, and rounded
-/// up.
+/// What a message that is found by its topic takes beside its bytes: a chunk, an allocation and a place in the index. Counted, and rounded up.
 pub(super) const NEWEST_BYTES: usize = 128;
 
 /// In place of a time.
@@ -52,6 +51,8 @@ impl Frames<'_> {
 pub(super) enum Kind {
     /// Answers and events, which are never dropped.
     Control,
+    /// `Lagged`, with what it tells as its tally. It goes only to be told again, with more.
+    Lag,
     /// Messages of subscriptions with this policy, which alone may drop them.
     Messages(Policy),
     /// The one message that waits of a topic, under the policy `conflate`: the index knows it.
@@ -90,7 +91,7 @@ impl<'a> Label<'a> {
 pub(super) struct Chunk {
     body: Body,
     pub(super) kind: Kind,
-    /// The messages in it; none in answers and events. Under the policy `conflate` in the order of the frames.
+    /// The messages in it; none in answers and other events than `Lagged`. Under the policy `conflate` in the order of the frames.
     pub(super) tally: Tally,
     /// See [`Label`].
     pub(super) expires_ms: u64,
@@ -145,6 +146,11 @@ impl Chunk {
         Chunk { body, kind: label.kind, tally: tally.into_iter().collect(), expires_ms: label.expires_ms }
     }
 
+    /// What tells that so many messages of these subscriptions were missed.
+    pub(super) fn lag(frames: Vec<u8>, tally: Tally) -> Self {
+        Chunk { body: Body::Owned(frames), kind: Kind::Lag, tally, expires_ms: NEVER }
+    }
+
     /// In the place of one that was taken out.
     pub(super) fn gone() -> Self {
         Chunk { body: Body::Owned(Vec::new()), kind: Kind::Gone, tally: Tally::new(), expires_ms: NEVER }
@@ -187,7 +193,7 @@ impl Chunk {
     }
 
     pub(super) fn is_control(&self) -> bool {
-        self.kind == Kind::Control
+        matches!(self.kind, Kind::Control | Kind::Lag)
     }
 
     /// The subscription of its first message.
@@ -196,6 +202,9 @@ impl Chunk {
     }
 
     pub(super) fn messages(&self) -> u64 {
+        if self.kind == Kind::Lag {
+            return 0;
+        }
         self.tally.iter().map(|(_, messages)| messages).sum()
     }
 

@@ -60,7 +60,7 @@ impl Flight {
     /// Whether it holds messages under the policy `conflate`, and none under others.
     pub(super) fn is_conflated(&self) -> bool {
         let is_kind = |kind| self.chunks.iter().any(|chunk| chunk.kind == kind);
-        let is_fit = |kind| matches!(kind, Kind::Control | Kind::Messages(Policy::Conflate));
+        let is_fit = |kind| matches!(kind, Kind::Control | Kind::Lag | Kind::Messages(Policy::Conflate));
         is_kind(Kind::Messages(Policy::Conflate)) && self.chunks.iter().all(|chunk| is_fit(chunk.kind))
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Policy;
-use super::chunk::Chunk;
+use super::chunk::{Chunk, Tally};
 use super::lag::Lag;
 use super::slow::Slowness;
 use crate::clock::CoarseClock;
@@ -83,24 +83,32 @@ impl Losses {
         !self.ahead.is_empty()
     }
 
-    /// What is to be told behind what waits, as frames: as much as has room.
-    pub(super) fn tell_behind(&mut self) -> Vec<u8> {
+    /// What is to be told behind what waits: as much as has room.
+    pub(super) fn tell_behind(&mut self) -> Chunk {
         tell(&mut self.behind)
     }
 
     /// The same of what is to be told before it.
-    pub(super) fn tell_ahead(&mut self) -> Vec<u8> {
+    pub(super) fn tell_ahead(&mut self) -> Chunk {
         tell(&mut self.ahead)
+    }
+
+    /// What was to tell of it is not sent: it is to be told again.
+    pub(super) fn take_back(&mut self, chunk: &Chunk) {
+        for (subscription, messages) in &chunk.tally {
+            self.behind.count(subscription, *messages);
+        }
     }
 }
 
-fn tell(lag: &mut Lag) -> Vec<u8> {
-    let mut frames = Vec::new();
+fn tell(lag: &mut Lag) -> Chunk {
+    let (mut frames, mut tally) = (Vec::new(), Tally::new());
     while let Some((subscription, missed)) = lag.pop() {
         native::encode::lagged(&mut frames, subscription.pattern.as_str(), missed);
+        tally.push((subscription, missed));
         if frames.len() >= LAG_BYTES {
             break;
         }
     }
-    frames
+    Chunk::lag(frames, tally)
 }

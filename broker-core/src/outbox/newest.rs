@@ -65,7 +65,7 @@ impl Waiting {
                     self.fix_all(chunk.bytes());
                     self.push_back(chunk);
                 }
-                Kind::Control | Kind::Newest => self.push_back(chunk),
+                Kind::Control | Kind::Lag | Kind::Newest => self.push_back(chunk),
                 Kind::Gone => {}
             }
         }

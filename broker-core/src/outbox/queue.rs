@@ -7,7 +7,7 @@ use std::mem;
 use std::sync::Arc;
 
 use super::admit::Parcel;
-use super::chunk::{Chunk, Frames, GATHER_BYTES, Kind, Label, NEVER};
+use super::chunk::{Frames, GATHER_BYTES, Kind, Label, NEVER};
 use super::flight::{Flight, Written};
 use super::limiter::Limiter;
 use super::line::Line;
@@ -125,8 +125,8 @@ impl Queue {
     #[inline]
     pub(super) fn tell_lag(&mut self) {
         if self.losses.has_behind() {
-            let frames = self.losses.tell_behind();
-            self.append(Frames::Owned(frames), Label::CONTROL);
+            let chunk = self.losses.tell_behind();
+            self.waiting.push_back(chunk);
         }
     }
 
@@ -237,8 +237,8 @@ impl Queue {
     /// Tells what was missed before what waits.
     fn tell_ahead(&mut self) {
         while self.losses.has_ahead() {
-            let frames = self.losses.tell_ahead();
-            self.flight.load(Chunk::alone(Frames::Owned(frames), Label::CONTROL));
+            let chunk = self.losses.tell_ahead();
+            self.flight.load(chunk);
             // All of it before the end, otherwise the rest comes with the next flight.
             if self.ending.is_none() {
                 return;

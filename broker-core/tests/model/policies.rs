@@ -151,6 +151,40 @@ fn drop_oldest_keeps_the_end_and_drop_newest_the_beginning() {
     }
 }
 
+/// Cause: every skip left a `Lagged` in the outbox, which nothing drops. Effect: an outbox of a few hundred bytes that was not read for long was full of them,
+/// and missed even the newest message. Fix: what is to be told of what a skip dropped goes with it, and is told as one.
+#[test]
+fn a_small_outbox_is_not_filled_by_what_it_tells() {
+    let broker = broker(400);
+    let mut client = subscriber(&broker, "t", &under(Policy::Skip));
+    let mut publisher = Client::introduced(&broker);
+    client.socket.take(0, usize::MAX);
+    for number in 0..1_000 {
+        publish(&mut publisher, "t", number, 100);
+        publisher.handle(usize::MAX);
+    }
+    client.settle();
+    let (messages, _, told) = received(&mut client);
+    assert_eq!(messages.last().map(|(_, number)| *number), Some(999));
+    assert_eq!(messages.len() as u64 + told, 1_000);
+}
+
+/// Cause: `disconnect` looked at the bound alone. Effect: a session whose outbox was empty was closed by one message larger than the bound. Fix: that waits
+/// alone, as under the other policies.
+#[test]
+fn disconnect_takes_a_message_larger_than_the_bound() {
+    let broker = broker(400);
+    let mut client = subscriber(&broker, "t", &under(Policy::Disconnect));
+    let mut publisher = Client::introduced(&broker);
+    for number in 0..3 {
+        publish(&mut publisher, "t", number, 1_000);
+        publisher.handle(usize::MAX);
+        client.settle();
+    }
+    assert_eq!(received(&mut client).0.len(), 3);
+    assert!(client.outbox.ending().is_none());
+}
+
 /// A publisher to a full subscriber under `block` is held back, and loses nothing. Others go on.
 #[test]
 fn block_holds_back_those_that_publish_to_it_alone() {

@@ -31,9 +31,14 @@ pub const BARE: &str = "CONNECT {\"verbose\":false,\"pedantic\":false}\r\n";
 impl Peer {
     /// A connection just accepted, with the greeting not read yet.
     pub fn with_options(broker: &Arc<Broker>, options: NatsOptions) -> Self {
+        Peer::bounded(broker, options, OUTBOX_BYTES_MAX)
+    }
+
+    /// As [`Peer::with_options`], for which so much may wait.
+    pub fn bounded(broker: &Arc<Broker>, options: NatsOptions, outbox_bytes_max: usize) -> Self {
         let socket = Arc::new(Socket::open(usize::MAX));
         let link: Arc<Socket> = Arc::clone(&socket);
-        let outbox = Arc::new(Outbox::nats(broker.next_session(), OUTBOX_BYTES_MAX, link));
+        let outbox = Arc::new(Outbox::nats(broker.next_session(), outbox_bytes_max, link));
         let address: SocketAddr = "192.0.2.7:5000".parse().unwrap();
         let server = ServerName { name: "model", version: "0" };
         let mut session = NatsSession::new(
