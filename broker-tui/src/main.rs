@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use broker_client::ConnectError;
 use broker_tui::args::Args;
 use broker_tui::model::Model;
 use broker_tui::source::Source;
@@ -15,6 +16,10 @@ use broker_tui::theme::Depth;
 use broker_tui::{app, headless};
 use clap::Parser as _;
 
+/// What to do where the broker asks.
+const SAY_WHO: &str =
+    "set BROKER_TOKEN, or BROKER_USER and BROKER_PASSWORD; or give --token, or --user and --password";
+
 fn main() -> ExitCode {
     let args = Args::parse();
     match run(&args) {
@@ -22,6 +27,9 @@ fn main() -> ExitCode {
         Err(error) => {
             // Nothing is left to do if this cannot be written.
             let _ = writeln!(std::io::stderr(), "broker-tui: {error:#}");
+            if matches!(error.root_cause().downcast_ref(), Some(ConnectError::AuthRequired)) {
+                let _ = writeln!(std::io::stderr(), "{SAY_WHO}");
+            }
             ExitCode::FAILURE
         }
     }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use broker_client::{Client, Options};
 use broker_server::Server;
+use broker_server::config::Auth;
 use pty::Tui;
 use tokio::runtime::Runtime;
 
@@ -80,6 +81,42 @@ fn without_a_broker_it_says_so_and_works() {
     tui.press("q");
     tui.ends(0);
     tui.is_restored();
+}
+
+#[test]
+fn a_broker_that_asks_is_told_who_this_is() {
+    let auth = Auth { token: Some("hunter42".parse().unwrap()), ..Auth::default() };
+    let start = Server::builder().listen("127.0.0.1:0").auth(auth).start();
+    let server = runtime().block_on(start).unwrap();
+    let address = server.local_addr().unwrap().to_string();
+    let mut tui = Tui::start(&["--addr", &address], 80, 24);
+    tui.ends(1);
+    tui.shows("the server asks who this is");
+    tui.shows("set BROKER_TOKEN");
+    let mut tui = Tui::start_with(&["--addr", &address], 80, 24, &[("BROKER_TOKEN", "wrong")]);
+    tui.ends(1);
+    tui.shows("does not accept this token");
+    let tui = Tui::start_with(&["--addr", &address], 80, 24, &[("BROKER_TOKEN", "hunter42")]);
+    tui.shows("● live");
+    tui.shows("in all");
+}
+
+/// Connections that are closed, from a broker that tells them.
+#[test]
+fn connections_that_were_closed_are_shown_with_their_reason() {
+    let broker = Broker::start("127.0.0.1:0");
+    let mut tui = Tui::start(&["--addr", &broker.address, "--view", "connections"], 100, 30);
+    tui.shows("thermometers");
+    tui.press("c");
+    tui.shows("No connection was closed yet");
+    let options = Options::new().name("passer-by");
+    let client = runtime().block_on(Client::connect(&broker.address, options)).unwrap();
+    runtime().block_on(client.close()).unwrap();
+    tui.shows("passer-by");
+    tui.press("\r");
+    tui.shows("closed as asked");
+    tui.press("c");
+    tui.shows("thermometers");
 }
 
 #[test]

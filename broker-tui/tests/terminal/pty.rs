@@ -47,7 +47,8 @@ impl Tui {
     }
 
     fn run(mut command: CommandBuilder, columns: u16, rows: u16, environment: &[(&str, &str)]) -> Self {
-        for name in ["NO_COLOR", "BROKER_ADDR", "COLORTERM"] {
+        for name in ["NO_COLOR", "BROKER_ADDR", "BROKER_TOKEN", "BROKER_USER", "BROKER_PASSWORD", "COLORTERM"]
+        {
             command.env_remove(name);
         }
         command.env("TERM", "xterm-256color");
