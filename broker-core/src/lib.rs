@@ -20,6 +20,7 @@ mod rate;
 pub mod reason;
 mod routing;
 mod rules;
+mod serving;
 mod session;
 mod stats;
 mod sync;

@@ -17,12 +17,13 @@ pub(crate) use self::options::NatsIdentity;
 pub use self::options::NatsOptions;
 use crate::auth::{Auth, Credentials};
 use crate::broker::Broker;
-use crate::join::{Join, Step};
+use crate::join::Join;
 use crate::message::Now;
 use crate::outbox::Outbox;
 use crate::publisher::{Batch, NatsMessage, Publisher, Refused};
 use crate::reason::CloseReason;
 use crate::routing::Subscription;
+use crate::serving::Serving;
 use crate::session::{Next, Progress, ServerName};
 use crate::stats::SessionInfo;
 use crate::sync::read;
@@ -155,54 +156,35 @@ impl NatsSession {
         self.broker.clock().set(now);
         let next = self.handle_all(now, input, &mut at);
         self.push_answers();
-        self.publisher.flush(&self.broker);
-        if std::mem::take(&mut self.said) || next == Next::End {
-            self.outbox.link().flush_now(&self.outbox);
-        }
-        self.info.bytes_in.fetch_add(at as u64, Relaxed);
-        let next = match self.publisher.held_until(now) {
-            Some(until_monotonic_ms) if next != Next::End => Next::Held { until_monotonic_ms },
-            _ => next,
-        };
-        self.info.held.store(matches!(next, Next::Room | Next::Held { .. }), Relaxed);
-        Progress { consumed: at, next }
+        self.serving().finish(now, at, next)
     }
 
     /// Ends the session: its subscriptions go, its figures are added to the broker's. The outbox is the owner's to drain or abandon.
     pub fn end(&mut self) {
-        self.outbox.release_early(None);
-        self.broker.end_subscriptions(
-            &self.outbox,
-            self.subscriptions.drain().map(|(_, subscription)| subscription),
-        );
-        self.join = None;
-        self.publisher.end();
+        let subscriptions = std::mem::take(&mut self.subscriptions);
+        self.serving().end(subscriptions.into_values());
+    }
+
+    fn serving(&mut self) -> Serving<'_> {
+        Serving {
+            broker: &self.broker,
+            outbox: &self.outbox,
+            info: &self.info,
+            publisher: &mut self.publisher,
+            join: &mut self.join,
+            said: &mut self.said,
+        }
     }
 
     fn handle_all(&mut self, now: Now, input: &[u8], at: &mut usize) -> Next {
         loop {
-            if self.outbox.ending().is_some() {
-                return Next::End;
-            }
-            if self.auth.credentials().is_some() {
-                return Next::Auth;
-            }
-            if let Some(until_monotonic_ms) = self.publisher.held_until(now) {
-                return Next::Held { until_monotonic_ms };
-            }
-            if let Some(join) = &mut self.join {
-                match join.advance(&self.broker, &self.outbox, now) {
-                    Step::Done => self.join = None,
-                    Step::More => return Next::Turn,
-                    Step::Room => return Next::Room,
-                }
+            let checks = self.auth.credentials().is_some();
+            if let Some(next) = self.serving().waits(now, checks) {
+                return next;
             }
             self.push_answers();
-            if self.outbox.is_congested() {
-                self.outbox.link().flush_now(&self.outbox);
-                if self.outbox.is_congested() {
-                    return Next::Room;
-                }
+            if self.serving().is_congested() {
+                return Next::Room;
             }
             match self.publish_all(now, input, at) {
                 Stop::Empty => return Next::Read { needed: self.decoder.needed() },

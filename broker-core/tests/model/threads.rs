@@ -18,7 +18,7 @@ const PUBLISHERS: u32 = 3;
 const SUBSCRIBERS: u64 = 3;
 const MESSAGES: u64 = 20_000;
 /// Of a run that takes a second.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 fn publish(client: &mut Client, topic: &str, message: Numbered) {
     client.send(|out| encode::publish(out, topic, &message.value(), &PublishOptions::default()));
