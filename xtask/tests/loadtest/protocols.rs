@@ -76,3 +76,18 @@ fn a_sign_of_life_is_given() {
     let asks = row("asks", Script::doing([at(10, Deed::Ask), at(500, Deed::Ask)]), NONE);
     assert_eq!(check(Protocol::Nats, "nats", &asks).pongs, 2);
 }
+
+#[test]
+fn of_messages_to_nobody_the_server_says_how_many_it_took() {
+    let usual = ["--warm-up", "0.1", "--duration", "0.3", "--drain", "1.5"];
+    for (protocol, name) in PROTOCOLS.into_iter().chain([(Protocol::Native, "native")]) {
+        for pace in [&["--rate", "2000"][..], &["--max", "--window", "50"]] {
+            let args = [&["nobody", "--protocol", name], &usual[..], pace].concat();
+            let (ran, did) = run_with(protocol, &Script::honest(), &args);
+            let sent = did.published;
+            assert!(sent > 50, "{name}: {did:?}");
+            let want = Checks { sent, expected: sent, delivered: sent, ..NONE };
+            assert_eq!(ran.checks(), want, "{name}\n{}{}", ran.out, ran.err);
+        }
+    }
+}
