@@ -23,6 +23,8 @@ const BURST_EVERY: Duration = Duration::from_millis(250);
 const BURST_BYTES: usize = 256 << 10;
 /// How long one read waits at most.
 const READ_TIMEOUT: Duration = Duration::from_millis(20);
+/// How long readers are waited for once one has waited in vain.
+const PATIENCE_AFTER_A_LOSS: Duration = Duration::from_millis(200);
 /// The ping behind everything that waited.
 const LAST: u64 = 1 << 40;
 
@@ -60,6 +62,17 @@ impl Reader {
         })?;
         self.open &= reading != Reading::Closed;
         Ok(reading == Reading::Some)
+    }
+
+    /// Asks for a sign of life behind everything that waits.
+    fn ask(&mut self) {
+        self.done = false;
+        self.open &= self.pipe.ping(LAST).is_ok();
+    }
+
+    /// Whether it got, or was told of, `sent` messages, and a ping behind them was answered.
+    fn has_all(&self, sent: u64) -> bool {
+        self.done && self.received + self.skipped >= sent
     }
 
     /// A burst: what there is, up to a bound.
@@ -134,14 +147,26 @@ impl SlowReaders {
         Ok(())
     }
 
-    /// Everything that waits, up to the answer to a ping, or to silence for as long as the run drains.
+    /// Everything that waits: each reads until it has or was told of all that was sent, and a ping behind that is answered; or until nothing came for
+    /// as long as the run drains. The answer to a ping alone says little: the last messages may still be on their way from the publisher to the server.
     fn drain(&mut self, stage: &Stage) -> Result<()> {
+        let (sent, mut patience) = (stage.sent(), stage.shared.drain);
         for reader in &mut self.readers {
-            reader.done = false;
-            reader.open &= reader.pipe.ping(LAST).is_ok();
+            reader.ask();
             let mut silent = Duration::ZERO;
-            while reader.open && !reader.done && silent < stage.shared.drain && !stage.shared.is_aborted() {
-                silent = if reader.read(usize::MAX)? { Duration::ZERO } else { silent + READ_TIMEOUT };
+            while reader.open && !reader.has_all(sent) && silent < patience && !stage.shared.is_aborted() {
+                if reader.read(usize::MAX)? {
+                    silent = Duration::ZERO;
+                } else {
+                    silent += READ_TIMEOUT;
+                    if reader.done {
+                        reader.ask();
+                    }
+                }
+            }
+            if silent >= patience {
+                // It is not alone, probably: fifty times the whole time would help nobody.
+                patience = patience.min(PATIENCE_AFTER_A_LOSS);
             }
         }
         Ok(())
