@@ -46,7 +46,8 @@ impl Broker {
         Broker::seeded(limits, 0)
     }
 
-    /// As [`Broker::new`], with a number from which the choices among the members of groups follow.
+    /// As [`Broker::new`], with a number from which the choices among the members of groups follow, and the order in which topics are gone
+    /// through. Where clients may wish it ill it is one that they cannot guess.
     pub fn seeded(limits: Limits, seed: u64) -> Self {
         Broker {
             seed,

@@ -195,7 +195,9 @@ impl Outbox {
         if held {
             self.note_readiness(&queue);
         }
-        Pushed { flush: queue.touch(batch), held, due }
+        // Whom it let in from the line is told when this outbox is flushed, without its lock.
+        let flush = queue.touch(batch) || !queue.released.is_empty();
+        Pushed { flush, held, due }
     }
 
     /// Until when a publisher is held back here, in monotonic milliseconds: it has something in line, and goes on when its link is told of room, or

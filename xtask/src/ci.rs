@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{node, packages, python, rebuild, tidy};
+use crate::{node, packages, python, rebuild, sim, tidy};
 
 /// How CI is run.
 #[derive(Debug, Clone, clap::Args)]
@@ -37,7 +37,7 @@ struct Outcome {
     note: String,
 }
 
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     Step { name: "fmt", about: "cargo fmt --all --check", run: || cargo(&["fmt", "--all", "--check"], &[]) },
     Step { name: "tidy", about: "the project's own rules", run: || Ok(passed(tidy::run()?)) },
     Step {
@@ -51,6 +51,11 @@ const STEPS: [Step; 6] = [
         name: "docs",
         about: "cargo doc --no-deps --workspace, warnings are errors",
         run: || cargo(&["doc", "--no-deps", "--workspace"], &[("RUSTDOCFLAGS", "-D warnings")]),
+    },
+    Step {
+        name: "sim",
+        about: "the core under some thousand simulated schedules: what it promises holds",
+        run: || Ok(passed(sim::run(&sim::SimArgs::for_ci()))),
     },
     Step {
         name: "setup",

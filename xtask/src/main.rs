@@ -15,6 +15,7 @@ mod python;
 mod rebuild;
 mod relay;
 mod signal;
+mod sim;
 mod tidy;
 
 use std::process::ExitCode;
@@ -43,6 +44,8 @@ enum Task {
     Setup,
     /// How fast, how late, and whether everything arrived
     Loadtest(Box<load::LoadArgs>),
+    /// Simulates the broker's core under thousands of schedules, and checks what it promises
+    Sim(sim::SimArgs),
     /// A broker with live traffic, and the dashboard in front of it
     Demo(demo::DemoArgs),
     /// Copies bytes from publishers to subscribers: what the load test compares the broker with
@@ -70,7 +73,7 @@ fn run(task: Task) -> Result<u8> {
         Task::Loadtest(args) => Some(args.packages()),
         Task::Demo(args) => Some(args.packages()),
         Task::Relay(_) => Some(&[][..]),
-        Task::Ci(_) | Task::Tidy | Task::Setup => None,
+        Task::Ci(_) | Task::Tidy | Task::Setup | Task::Sim(_) => None,
     };
     if let Some(packages) = packages
         && let Some(code) = rebuild::become_release(packages)?
@@ -86,6 +89,7 @@ fn run(task: Task) -> Result<u8> {
             println!("{}", packages::provide()?);
             true
         }
+        Task::Sim(args) => sim::run(&args),
         Task::Loadtest(args) => load::run(&args)?,
         Task::Demo(args) => demo::run(&args).map(|()| true)?,
         Task::Relay(args) => relay::run(&args).map(|()| true)?,

@@ -203,7 +203,8 @@ impl Queue {
             self.tell_lag();
         }
         self.fill();
-        if self.advance_line(false) {
+        // Until the flight is full: whoever stands in line must not be held back for room that there is.
+        while self.advance_line(false) {
             self.fill();
         }
         if self.flight.is_empty() {

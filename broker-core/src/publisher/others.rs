@@ -135,8 +135,8 @@ impl Others {
     fn push_groups<'a, M: Source<'a>>(&mut self, targets: &Targets, message: &M, time_unix_ms: u64) {
         // Native sessions that have got the message through an earlier group.
         let mut told: SmallVec<[u64; 4]> = SmallVec::new();
-        for (number, group) in targets.groups.iter().enumerate() {
-            let Some((place, member)) = self.choose(group) else { continue };
+        for group in &targets.groups {
+            let Some(member) = self.choose(group) else { continue };
             let target = &member.target;
             let session = target.outbox.session();
             if target.subscription.nats.is_none() {
@@ -145,15 +145,12 @@ impl Others {
                 }
                 told.push(session);
             }
+            let (group, member) = member.lead;
+            let place = targets.groups.get(group).map_or(usize::MAX, |group| group.first + member);
             let chosen = match self.places.get_mut(place) {
                 Some(at @ 0) => {
-                    self.chosen.push(Chosen {
-                        group: number,
-                        member: place - group.first,
-                        frames: Vec::new(),
-                        messages: 0,
-                        payload_bytes: 0,
-                    });
+                    let frames = Vec::new();
+                    self.chosen.push(Chosen { group, member, frames, messages: 0, payload_bytes: 0 });
                     *at = self.chosen.len();
                     self.chosen.last_mut()
                 }
@@ -181,18 +178,18 @@ impl Others {
     }
 
     /// The member of a group that gets a message, which counts for it.
-    fn choose<'t>(&mut self, group: &'t Group) -> Option<(usize, &'t Member)> {
+    fn choose<'t>(&mut self, group: &'t Group) -> Option<&'t Member> {
         loop {
             let random = &mut self.random;
-            let (place, member) = group.choose(|below| draw(random, below), &mut self.steps)?;
-            let Some(delivery) = &member.target.subscription.nats else { return Some((place, member)) };
+            let member = group.choose(|below| draw(random, below), &mut self.steps)?;
+            let Some(delivery) = &member.target.subscription.nats else { return Some(member) };
             let claim = delivery.claim(1);
             if claim.ends {
                 self.ended.push(member.target.clone());
             }
             // If somebody else has had its last message, it is not open any more: each round has fewer members to choose from.
             if claim.messages == 1 {
-                return Some((place, member));
+                return Some(member);
             }
         }
     }

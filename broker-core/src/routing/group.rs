@@ -1,6 +1,6 @@
 //! Subscriptions that share the work: each message goes to one of them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{Subscriber, Target};
@@ -19,14 +19,24 @@ pub(crate) struct Member {
     pub(crate) target: Target,
     /// Its session gets the message anyway, through a subscription without a group: a native session gets a message once.
     pub(crate) has_it: bool,
+    /// The number of the group and the place in it through which its session gets messages: those of an earlier group where a native session is in
+    /// several, so that they stay in their order.
+    pub(crate) lead: (usize, usize),
 }
 
 /// How often a member is drawn before those that can take a message are counted.
 const DRAWS_MAX: usize = 4;
 
 impl Group {
-    /// `have_it` are the native sessions that get the message through a subscription without a group.
-    pub(super) fn new(first: usize, matched: &[&Subscriber], have_it: &HashSet<u64>) -> Self {
+    /// Group `number` of a topic. `have_it` are the native sessions that get the message through a subscription without a group, `leads` those
+    /// that are in an earlier group.
+    pub(super) fn new(
+        number: usize,
+        first: usize,
+        matched: &[&Subscriber],
+        have_it: &HashSet<u64>,
+        leads: &mut HashMap<u64, (usize, usize)>,
+    ) -> Self {
         let mut members: Vec<Member> = Vec::with_capacity(matched.len());
         for subscriber in matched {
             let session = subscriber.outbox.session();
@@ -42,7 +52,9 @@ impl Group {
                 outbox: Arc::clone(&subscriber.outbox),
                 subscription: Arc::clone(&subscriber.subscription),
             };
-            members.push(Member { target, has_it: is_native && have_it.contains(&session) });
+            let own = (number, members.len());
+            let lead = if is_native { *leads.entry(session).or_insert(own) } else { own };
+            members.push(Member { target, has_it: is_native && have_it.contains(&session), lead });
         }
         Group { first, members: members.into() }
     }
@@ -51,20 +63,17 @@ impl Group {
         self.members.len()
     }
 
-    /// The member that gets the next message, and its number among those of all groups: uniformly one of those that take it at once, or, where
+    /// The member that gets the next message: uniformly one of those that take it at once, or, where
     /// there is none, of those that take it at all. `random` draws a number below its argument; `steps` counts the members that were looked at.
     pub(crate) fn choose(
         &self,
         mut random: impl FnMut(usize) -> usize,
         steps: &mut usize,
-    ) -> Option<(usize, &Member)> {
-        let member = |at: usize| self.members.get(at).map(|member| (self.first + at, member));
+    ) -> Option<&Member> {
         *steps += 1;
         for _ in 0..DRAWS_MAX {
-            let drawn = member(random(self.members.len()));
-            if let Some((_, drawn_member)) = drawn
-                && drawn_member.is_ready()
-            {
+            let drawn = self.members.get(random(self.members.len()));
+            if drawn.is_some_and(Member::is_ready) {
                 return drawn;
             }
         }
@@ -72,8 +81,7 @@ impl Group {
             *steps += self.members.len();
             let count = self.members.iter().filter(|member| accepts(member)).count();
             let skip = if count == 0 { return None } else { random(count) };
-            let mut accepted = self.members.iter().enumerate().filter(|(_, member)| accepts(member));
-            accepted.nth(skip).and_then(|(at, _)| member(at))
+            self.members.iter().filter(|member| accepts(member)).nth(skip)
         };
         // One that publishers would be held back for is passed over while another is open.
         choose_of(Member::is_ready)

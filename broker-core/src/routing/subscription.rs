@@ -125,9 +125,12 @@ impl NatsDelivery {
         !self.ended.load(Relaxed)
     }
 
-    /// Bounds the messages that it gets. False if it has had as many already, or for ever if there is no bound. The table must be held for
-    /// writing, so that nothing is being delivered.
+    /// Bounds the messages that it gets. False if it has had as many already, or its last one by an earlier bound. The table must be held
+    /// for writing, so that nothing is being delivered.
     pub(crate) fn bound(&self, max: u64) -> bool {
+        if !self.is_open() {
+            return false;
+        }
         self.delivered_max.store(max, Relaxed);
         self.delivered.load(Relaxed) < max
     }

@@ -123,10 +123,12 @@ impl<'s> Sorted<'s> {
             have_it.extend(plain.iter().chain(&with_meta).map(|target| target.outbox.session()));
         }
         let mut members = 0;
+        let mut leads = HashMap::new();
         let groups: Box<[Group]> = groups
             .into_iter()
-            .map(|of_group| {
-                let group = Group::new(members, &of_group, &have_it);
+            .enumerate()
+            .map(|(number, of_group)| {
+                let group = Group::new(number, members, &of_group, &have_it, &mut leads);
                 members += group.len();
                 group
             })

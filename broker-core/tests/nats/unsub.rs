@@ -43,6 +43,17 @@ fn a_bound_can_be_raised_and_taken_back() {
     assert_eq!((peer.info().subscriptions(), broker.subscriptions()), (0, 0));
 }
 
+/// Cause: the new bound was compared with the count alone, while the subscription waited for the end of the batch to be taken out. Effect: in one
+/// read batch with its last message, a higher bound revived it. Found by the simulation. Fix: what has ended stays so.
+#[test]
+fn a_bound_does_not_revive_what_has_had_its_last_message() {
+    let broker = Arc::new(Broker::new(Limits::default()));
+    let mut peer = Peer::connected(&broker, QUIET);
+    let answers = peer.say("SUB a 1\r\nUNSUB 1 1\r\nPUB a 1\r\nx\r\nUNSUB 1 5\r\nPUB a 1\r\ny\r\nPING\r\n");
+    assert_eq!(answers, "MSG a 1 1\r\nx\r\nPONG\r\n");
+    assert_eq!((peer.info().subscriptions(), broker.subscriptions()), (0, 0));
+}
+
 #[test]
 fn each_of_those_who_share_a_sid_has_a_bound_of_its_own() {
     let broker = Arc::new(Broker::new(Limits::default()));

@@ -1,0 +1,142 @@
+//! What differs from one seed to the next: bounds, sizes, how often what happens.
+
+use broker_core::{Limits, NatsOptions};
+use fastrand::Rng;
+
+use super::rule::Rule;
+
+/// Topics of all worlds: some that many patterns match, one that no wildcard does.
+pub(super) const TOPICS: [&str; 8] = ["a.b", "a.c", "a.d", "b.b", "b.c", "c", "d.e.f", "!x.y"];
+
+/// Patterns of native clients.
+pub(super) const GLOBS: [&str; 12] =
+    ["*", "a.*", "?.b", "a.{b,c}", "c", "a.b", "a.c", "b.[bc]", "!x.*", "!x.y", "d.*", "b.c"];
+
+/// Patterns of native clients of which no two match the same topic.
+pub(super) const DISJOINT_GLOBS: [&str; 6] = ["a.{b,c}", "a.d", "b.[bc]", "c", "d.*", "!x.*"];
+
+/// Patterns of NATS clients.
+pub(super) const SUBJECTS: [&str; 9] = [">", "a.*", "*.b", "a.b", "a.c", "c", "d.>", "!x.y", "b.*"];
+
+/// Names of groups.
+pub(super) const GROUPS: [&str; 2] = ["g", "h"];
+
+/// A deadline that no world comes to.
+pub(super) const NO_DEADLINE_MS: u64 = 1 << 40;
+
+/// One world.
+#[derive(Debug, Clone)]
+pub(super) struct Config {
+    pub(super) steps: u32,
+    pub(super) natives: usize,
+    pub(super) nats: usize,
+    /// Connections in all, those that come later included.
+    pub(super) peers_max: usize,
+    pub(super) outbox_bytes_max: usize,
+    pub(super) nats_outbox_bytes_max: usize,
+    /// What a socket takes before it is read from, in either direction.
+    pub(super) socket_bytes: usize,
+    /// What a publisher and a writer task write in one turn.
+    pub(super) inline_bytes: usize,
+    pub(super) turn_bytes: usize,
+    /// Bytes of a value: one size in some worlds, so that the bound is met exactly.
+    pub(super) value_bytes: Vec<usize>,
+    pub(super) policies: Vec<Rule>,
+    pub(super) nats_policy: Rule,
+    pub(super) groups: bool,
+    pub(super) retained: bool,
+    pub(super) nats_retained: bool,
+    /// Some publishes say that they are not to be retained, and every native client says `Hello`.
+    pub(super) unretained: bool,
+    /// No two patterns of a native session match the same topic.
+    pub(super) disjoint: bool,
+    /// Some subscriptions have a `max_rate`, some publishes a `ttl`.
+    pub(super) rates: bool,
+    pub(super) ttl: bool,
+    /// How long a subscriber may hold publishers back.
+    pub(super) block_ms: u64,
+    pub(super) nonsense: bool,
+    /// One in so many writes of a socket is cut short.
+    pub(super) partial: u32,
+    /// One in so many writes lets somebody else go first.
+    pub(super) nested: u32,
+    /// Commands in one go.
+    pub(super) burst: usize,
+}
+
+impl Config {
+    pub(super) fn new(rng: &mut Rng) -> Self {
+        let pick = |rng: &mut Rng, from: &[usize]| from.get(rng.usize(..from.len())).copied().unwrap_or(1);
+        let known = Rule::known();
+        // Often one policy alone: then more can be said of what it does.
+        let policies = if rng.u32(..3) == 0 { known.clone() } else { vec![one(rng, &known)] };
+        let value_bytes = match rng.u32(..6) {
+            0 => vec![20, 50, 200],
+            1 => vec![20, 1500, 5000],
+            2 => vec![20, 200, 20_000],
+            _ => vec![50],
+        };
+        let outbox_bytes_max = match value_bytes.as_slice() {
+            // A whole number of frames: see `TOPICS`.
+            [50] if rng.bool() => 57 * rng.usize(4..20),
+            [50] => 57 * rng.usize(20..60),
+            _ => pick(rng, &[300, 600, 1000, 4000, 70_000]),
+        };
+        // What publishers gather goes by the native bound: one of NATS below a quarter of it would not hold.
+        let nats_outbox_bytes_max = match value_bytes.as_slice() {
+            [50] => (66 * rng.usize(6..20)).max(outbox_bytes_max / 4),
+            _ => pick(rng, &[600, 1000, 4000, 70_000]).max(outbox_bytes_max / 4),
+        };
+        // Then nobody asks for retained messages, so that it does not matter which there are.
+        let unretained = rng.u32(..4) == 0;
+        let largest = value_bytes.iter().copied().max().unwrap_or(1);
+        Config {
+            steps: rng.u32(60..400),
+            natives: rng.usize(2..6),
+            nats: rng.usize(0..4),
+            peers_max: rng.usize(6..14),
+            outbox_bytes_max,
+            nats_outbox_bytes_max,
+            socket_bytes: pick(rng, &[40, 200, 1000, 5000]).max(largest / 4),
+            inline_bytes: pick(rng, &[100, 1000, 256 << 10]),
+            turn_bytes: pick(rng, &[200, 2000, 1 << 20]),
+            value_bytes,
+            policies,
+            nats_policy: one(rng, &known),
+            groups: rng.u32(..3) == 0,
+            retained: !unretained && rng.bool(),
+            nats_retained: !unretained && rng.u32(..4) == 0,
+            unretained,
+            disjoint: rng.u32(..4) != 0,
+            rates: rng.u32(..3) == 0,
+            ttl: unretained && rng.bool(),
+            block_ms: if rng.bool() { NO_DEADLINE_MS } else { rng.u64(10..200) },
+            nonsense: rng.u32(..4) == 0,
+            partial: rng.u32(1..6),
+            nested: rng.u32(2..12),
+            burst: pick(rng, &[1, 2, 8, 30]).min(1 + 20_000 / largest),
+        }
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        Limits {
+            outbox_bytes_max: self.outbox_bytes_max,
+            idle_timeout_ms: 0,
+            block_ms: self.block_ms,
+            ..Limits::default()
+        }
+    }
+
+    pub(super) fn nats_options(&self) -> NatsOptions {
+        NatsOptions {
+            policy: self.nats_policy.policy().unwrap_or_default(),
+            retained: self.nats_retained,
+            ping_interval_ms: 0,
+            ..NatsOptions::default()
+        }
+    }
+}
+
+fn one(rng: &mut Rng, rules: &[Rule]) -> Rule {
+    rules.get(rng.usize(..rules.len().max(1))).copied().unwrap_or(Rule::Skip)
+}

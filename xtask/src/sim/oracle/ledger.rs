@@ -1,0 +1,238 @@
+//! What the broker owes one session, and what the session has seen of it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use broker_core::glob_tree::{Dialect, Pattern, PatternLimits};
+
+use crate::sim::effect::{Answer, Wish};
+use crate::sim::rule::Rule;
+
+/// What a message takes of the bound beside its bytes where it waits alone.
+const ALONE_BYTES: usize = 128;
+
+/// What is said at the end at the most.
+const FAREWELL_BYTES: usize = 300;
+
+/// What a `Lagged` takes at the most.
+const LAGGED_BYTES: usize = 48;
+
+/// Where messages arrive: 0 for a native session, the sid for a subscription of NATS.
+pub(super) type Place = u32;
+
+/// A subscription in effect.
+#[derive(Debug, Clone)]
+pub(super) struct Subscription {
+    pub(super) wish: Wish,
+    pub(super) pattern: Pattern,
+    /// Messages until it ends, on NATS.
+    pub(super) left: Option<u64>,
+    /// Messages so far.
+    pub(super) delivered: u64,
+}
+
+impl Subscription {
+    pub(super) fn new(wish: Wish) -> Option<Self> {
+        let dialect = if wish.sid == 0 { Dialect::Glob } else { Dialect::Subject };
+        let pattern = Pattern::parse(wish.pattern, dialect, &PatternLimits::default()).ok()?;
+        Some(Subscription { wish, pattern, left: None, delivered: 0 })
+    }
+
+    /// Whether it gets what is published to `topic`.
+    pub(super) fn matches(&self, topic: &str) -> bool {
+        let hidden = topic.starts_with('!') && self.pattern.begins_with_wildcard();
+        !hidden && self.pattern.matches(topic)
+    }
+}
+
+/// A message on its way to a session.
+#[derive(Debug, Clone)]
+pub(super) struct Owed {
+    pub(super) number: u64,
+    /// The patterns that it may be counted for, and their policy if it is one.
+    pub(super) patterns: Vec<&'static str>,
+    pub(super) rule: Option<Rule>,
+    pub(super) meta: bool,
+    /// It may be thinned out, or come to its end while it waits.
+    pub(super) rated: bool,
+    pub(super) mortal: bool,
+    /// There was room for it, and its policy never takes back what it took.
+    pub(super) certain: bool,
+}
+
+/// A retained message that a new subscription is to get.
+#[derive(Debug, Clone)]
+pub(super) struct Debt {
+    pub(super) place: Place,
+    pub(super) number: u64,
+    pub(super) topic: usize,
+    /// The topic's newest message when the subscription came.
+    pub(super) since: u64,
+    pub(super) rule: Rule,
+    /// Its join is done.
+    pub(super) due: bool,
+}
+
+/// The newest message of a topic that arrived at a place.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Newest {
+    pub(super) sequence: u64,
+    pub(super) number: u64,
+    pub(super) was_retained: bool,
+}
+
+/// Everything about one session.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    pub(super) native: bool,
+    pub(super) introduced: bool,
+    pub(super) bound: usize,
+    pub(super) subscriptions: Vec<Subscription>,
+    /// By place, topic and number on the topic.
+    pub(super) owed: BTreeMap<(Place, usize, u64), Owed>,
+    pub(super) newest: BTreeMap<(Place, usize), Newest>,
+    pub(super) debts: Vec<Debt>,
+    pub(super) answers: VecDeque<Answer>,
+    /// Bytes that these answers take at the most.
+    pub(super) answer_bytes: usize,
+    /// The most that answers and events took.
+    pub(super) control_most: usize,
+    /// The most that stood in line.
+    pub(super) held_most: usize,
+    /// `Lagged`, by pattern.
+    pub(super) told: BTreeMap<String, u64>,
+    /// Known to be missed, by pattern, where only one can count it.
+    pub(super) missed: BTreeMap<&'static str, u64>,
+    /// The same where several can.
+    pub(super) missed_any: u64,
+    /// Messages of this step that `drop-newest` must not drop any more, if there was room for all of it.
+    pub(super) fresh: Vec<(Place, usize, u64)>,
+    /// Bytes of those that came in this step, though they may have been read.
+    pub(super) step_bytes: usize,
+    /// Missed or thinned out.
+    pub(super) missed_rated: u64,
+    /// The largest frame that was sent to it.
+    pub(super) largest: usize,
+    /// Messages owed, but for those of groups.
+    pub(super) total: u64,
+    /// The last of them.
+    pub(super) last: Option<u64>,
+    pub(super) received: u64,
+    /// Of these, for members of groups.
+    pub(super) received_in_group: u64,
+    /// Retained messages that were sent for sure, and those that may have been.
+    pub(super) retained_min: u64,
+    pub(super) retained_max: u64,
+    pub(super) retained_received: u64,
+    /// Patterns whose subscribe was answered, and those where no answer was asked for.
+    pub(super) answered: BTreeSet<&'static str>,
+    /// The last command was a subscribe.
+    pub(super) joins: bool,
+    /// Messages with an end were published to it.
+    pub(super) mortal: bool,
+    /// How many places its messages may ever have had.
+    pub(super) places: usize,
+    /// A subscription of it ever had a `max_rate`.
+    pub(super) rated: bool,
+    /// It published to somebody who may hold it back.
+    pub(super) pressed: bool,
+    /// It was ever in a group.
+    pub(super) grouped: bool,
+    /// Each policy that a subscription of it ever had.
+    pub(super) rules: BTreeSet<Rule>,
+    /// It has sent nonsense, or said `Close`: no answers are certain.
+    pub(super) closing: bool,
+    /// Its subscriptions have gone.
+    pub(super) ended: bool,
+    /// Times that the missed messages grew since nothing waited.
+    pub(super) lags: usize,
+    pub(super) goodbye: Option<String>,
+}
+
+impl Ledger {
+    /// The policy of all its subscriptions, if they had one.
+    pub(super) fn rule(&self) -> Option<Rule> {
+        let mut rules = self.rules.iter();
+        rules.next().copied().filter(|_| rules.next().is_none())
+    }
+
+    pub(super) fn expect(&mut self, answer: Answer) {
+        let bytes = match &answer {
+            Answer::Welcome => 400,
+            Answer::Ok { .. } => 24,
+            Answer::Err { .. } => 300,
+            Answer::Pong => 10,
+            Answer::NatsErr => 100,
+        };
+        self.answer_bytes += bytes;
+        self.step_bytes += bytes;
+        self.answers.push_back(answer);
+    }
+
+    /// What its subscriptions without a group have to do with a message: where it is to arrive, and as what.
+    pub(super) fn claim(&mut self, topic: &str, number: u64, mortal: bool) -> Vec<(Place, Owed)> {
+        let mut own: Vec<(Place, Owed)> = Vec::new();
+        let takes = |one: &&mut Subscription| one.wish.group.is_none() && one.matches(topic);
+        for subscription in self.subscriptions.iter_mut().filter(takes) {
+            subscription.delivered += 1;
+            subscription.left = subscription.left.map(|left| left.saturating_sub(1));
+            let wish = &subscription.wish;
+            let rated = wish.max_rate.is_some();
+            if let Some((_, owed)) = own.iter_mut().find(|(place, _)| *place == wish.sid) {
+                owed.patterns.push(wish.pattern);
+                owed.rule = owed.rule.filter(|rule| *rule == wish.rule);
+                owed.meta |= wish.meta;
+                owed.rated |= rated;
+                continue;
+            }
+            let (patterns, rule) = (vec![wish.pattern], Some(wish.rule));
+            let owed = Owed { number, patterns, rule, meta: wish.meta, rated, mortal, certain: false };
+            own.push((wish.sid, owed));
+        }
+        own
+    }
+
+    /// Enters a message that takes so many bytes.
+    pub(super) fn owe(&mut self, key: (Place, usize, u64), owed: Owed, bytes: usize) {
+        self.largest = self.largest.max(bytes);
+        if owed.rule == Some(Rule::DropNewest) && self.rule().is_some() && !self.rated && !owed.mortal {
+            self.fresh.push(key);
+        }
+        self.total += 1;
+        self.mortal |= owed.mortal;
+        self.last = Some(owed.number);
+        self.owed.insert(key, owed);
+    }
+
+    /// Ends subscriptions that have had their last message. True if there was one.
+    pub(super) fn end_bounded(&mut self) -> bool {
+        let count = self.subscriptions.len();
+        self.subscriptions.retain(|one| one.left != Some(0));
+        self.subscriptions.len() < count
+    }
+
+    /// It never comes any more.
+    pub(super) fn miss(&mut self, owed: &Owed) {
+        match owed.patterns.as_slice() {
+            _ if owed.rated => self.missed_rated += 1,
+            [one] => *self.missed.entry(one).or_default() += 1,
+            _ => self.missed_any += 1,
+        }
+    }
+
+    /// Bytes of answers and events that may wait beside its messages.
+    pub(super) fn control_max(&self) -> usize {
+        let told = if self.native && self.introduced { self.lags + 1 } else { 0 };
+        let farewell = if self.closing || self.ended { FAREWELL_BYTES } else { 0 };
+        self.answer_bytes + self.step_bytes + farewell + told * LAGGED_BYTES * self.subscriptions.len().max(1)
+    }
+
+    /// The most that one message takes of the bound.
+    pub(super) fn largest(&self) -> usize {
+        let alone = self.rated || self.mortal || self.rules.contains(&Rule::Conflate);
+        self.largest + if alone { ALONE_BYTES } else { 0 }
+    }
+
+    pub(super) fn missed_in_all(&self) -> u64 {
+        self.missed.values().sum::<u64>() + self.missed_any
+    }
+}

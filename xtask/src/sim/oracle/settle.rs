@@ -1,0 +1,238 @@
+//! The bounds after each step, and the accounts when a session has had all that there is or has ended.
+
+use broker_core::outbox::OutboxStats;
+use broker_core::reason::CloseReason;
+
+use super::ledger::{Debt, Ledger, Owed, Place};
+use super::{Oracle, Promise, Rule, TOPICS, UNKNOWN_BYTES};
+
+impl Oracle {
+    /// A step begins: nothing is pushed yet.
+    pub(in crate::sim) fn begin_step(&mut self) {
+        self.pushed.clear();
+        for (session, ledger) in self.ledgers.iter_mut().enumerate() {
+            ledger.step_bytes = 0;
+            if ledger.debts.iter().any(|debt| !debt.due) {
+                self.pushed.insert(session, UNKNOWN_BYTES);
+            }
+        }
+    }
+
+    /// The bounds hold after a step, and nothing was dropped where there was room.
+    pub(in crate::sim) fn check_bounds(&mut self, before: &[OutboxStats], after: &[OutboxStats]) {
+        let mut wrong = None;
+        for (session, (ledger, now)) in self.ledgers.iter_mut().zip(after).enumerate() {
+            let was = before.get(session).copied().unwrap_or_default();
+            let rule = ledger.rule();
+            let lagged = now.lagged > was.lagged;
+            let pushed = self.pushed.get(&session).copied().unwrap_or(0);
+            let control = ledger.control_max();
+            // These drop what waits for other reasons than the bound.
+            let others = ledger.rated || self.mortal || ledger.rules.contains(&Rule::Conflate);
+            if lagged
+                && !others
+                && was.held_bytes == 0
+                && was.waiting_bytes + pushed + control <= ledger.bound
+            {
+                wrong.get_or_insert(format!(
+                    "session {session} missed messages with {} of {} bytes waiting and {pushed} more",
+                    was.waiting_bytes, ledger.bound
+                ));
+            }
+            let fits = was.waiting_bytes + pushed + control <= ledger.bound;
+            for key in std::mem::take(&mut ledger.fresh) {
+                if let Some(owed) = ledger.owed.get_mut(&key) {
+                    owed.certain = fits && was.held_bytes == 0;
+                }
+            }
+            if lagged {
+                self.checks.saw("a message met the bound");
+                ledger.lags += 1;
+            }
+            // What stands in line when the session ends is let in: nothing comes behind it.
+            ledger.held_most = ledger.held_most.max(now.held_bytes);
+            let held = if ledger.ended || ledger.closing { ledger.held_most } else { 0 };
+            ledger.control_most = ledger.control_most.max(ledger.control_max());
+            let most = ledger.bound.max(ledger.largest()) + ledger.control_max() + held;
+            if now.waiting_bytes > most {
+                let text =
+                    format!("{} bytes wait for session {session}, the bound is {most}", now.waiting_bytes);
+                wrong.get_or_insert(format!("{text}: {was:?}, then {now:?}"));
+            }
+            if now.waiting_bytes > ledger.bound / 2 {
+                self.checks.made(Promise::Isolation, rule);
+            }
+            if now.waiting_bytes == 0 && ledger.answers.is_empty() {
+                ledger.lags = 0;
+            }
+        }
+        if let Some(text) = wrong {
+            self.fail(Promise::Isolation, text);
+        }
+    }
+
+    /// All that there was for the session has arrived, or never will. Its figures must say the same.
+    pub(in crate::sim) fn settle(&mut self, session: usize, out: &OutboxStats, is_open: bool) {
+        self.end_join(session);
+        let Some(ledger) = self.ledgers.get_mut(session) else { return };
+        for owed in std::mem::take(&mut ledger.owed).into_values() {
+            ledger.miss(&owed);
+            self.checks.missed += 1;
+        }
+        ledger.debts.clear();
+        if out.messages_out != ledger.received {
+            let text = format!("{} messages were counted out, {} arrived", out.messages_out, ledger.received);
+            return self.fail(Promise::Honesty, format!("session {session}: {text}"));
+        }
+        if let Some(text) = unbalanced(ledger, out).or_else(|| if is_open { untold(ledger) } else { None }) {
+            return self.fail(Promise::Honesty, format!("session {session}: {text}"));
+        }
+        let rule = ledger.rule();
+        if out.lost > 0 {
+            self.checks.saw("messages were lost with their session");
+        }
+        if out.thinned > 0 {
+            self.checks.saw("messages were thinned out");
+        }
+        if out.lagged > 0 {
+            self.checks.made(Promise::Honesty, rule);
+        }
+    }
+
+    /// The session ends with the newest message: of each topic under `conflate`, of all under the policies that drop older ones first; where
+    /// it missed nothing, with all. Call it before [`Oracle::settle`].
+    pub(in crate::sim) fn check_newest(&mut self, session: usize, out: &OutboxStats) {
+        let Some(ledger) = self.ledgers.get(session) else { return };
+        let Some(rule) = ledger.rule().filter(|rule| rule.keeps_newest()) else { return };
+        if ledger.total == 0 {
+            return;
+        }
+        // Answers and events have their place before messages.
+        let has_room = ledger.control_most + ledger.largest <= ledger.bound;
+        let nothing_missed = out.lagged == 0 && out.lost == 0;
+        if rule == Rule::Block
+            && self.patient
+            && !ledger.rated
+            && !self.any_ended
+            && !self.mortal
+            && !nothing_missed
+        {
+            let text =
+                format!("session {session} missed {} messages though it holds publishers back", out.lagged);
+            return self.fail(Promise::Honesty, text);
+        }
+        let is_newest = |&(place, topic, sequence): &(Place, usize, u64), owed: &Owed| match rule {
+            _ if nothing_missed && !owed.rated => true,
+            // The last value comes in the end.
+            _ if nothing_missed => {
+                let newest = ledger.newest.get(&(place, topic)).copied().unwrap_or_default();
+                sequence > newest.sequence
+            }
+            Rule::Conflate
+                if ledger.places * TOPICS.len() * ledger.largest() + ledger.control_most <= ledger.bound =>
+            {
+                let newest = ledger.newest.get(&(place, topic)).copied().unwrap_or_default();
+                sequence > newest.sequence && !owed.mortal
+            }
+            // A subscription of NATS may have got it where another one did not.
+            // Its publishers may have gone with what they had in line.
+            Rule::Block => false,
+            _ => {
+                let simple = ledger.native && !ledger.grouped && !ledger.rated;
+                ledger.last == Some(owed.number) && simple && has_room && !owed.mortal
+            }
+        };
+        let missing = ledger.owed.iter().find(|(key, owed)| is_newest(key, owed));
+        if let Some(((place, topic, _), Owed { number, .. })) = missing {
+            let topic = TOPICS.get(*topic).copied().unwrap_or_default();
+            let text =
+                format!("session {session}, place {place} misses the newest, message {number} of '{topic}'");
+            return self.fail(Promise::State, text);
+        }
+        let arrived = |debt: &&Debt| {
+            let newest = ledger.newest.get(&(debt.place, debt.topic)).copied().unwrap_or_default();
+            newest.sequence > 0
+        };
+        // What was published meanwhile may have gone to another member of a group.
+        if nothing_missed
+            && !ledger.grouped
+            && let Some(debt) = ledger.debts.iter().find(|debt| !arrived(debt))
+        {
+            let topic = TOPICS.get(debt.topic).copied().unwrap_or_default();
+            let text = format!("session {session} never got the retained message of '{topic}'");
+            return self.fail(Promise::State, text);
+        }
+        self.checks.made(Promise::State, rule);
+    }
+
+    /// A session that said something that is not of its protocol has ended for that, or for what came before it.
+    pub(in crate::sim) fn check_nonsense(&mut self, session: usize, reason: Option<CloseReason>) {
+        match reason {
+            Some(CloseReason::Protocol(..) | CloseReason::Nats(_)) => {
+                self.checks.made(Promise::BadInput, None);
+                self.checks.saw("a session sent nonsense");
+            }
+            // It did not come so far.
+            Some(CloseReason::Transport(_) | CloseReason::CutOff { .. } | CloseReason::SlowConsumer) => {}
+            reason => self
+                .fail(Promise::BadInput, format!("session {session} sent nonsense and ended by {reason:?}")),
+        }
+    }
+
+    /// Every message that went to a group went to one member: what its members received and missed beyond their own is what was published to
+    /// it.
+    pub(in crate::sim) fn check_groups(&mut self, stats: &[OutboxStats]) {
+        let (mut beyond, mut least, mut most) = (0_i128, 0_i128, 0_i128);
+        for (ledger, out) in self.ledgers.iter().zip(stats).filter(|(ledger, _)| ledger.grouped) {
+            beyond += i128::from(figures(out)) - i128::from(ledger.total);
+            least += i128::from(ledger.retained_min);
+            most += i128::from(ledger.retained_max);
+        }
+        for share in self.shares.values() {
+            most += 1;
+            least += i128::from(!share.idle || share.taken.is_some());
+        }
+        if !(least..=most).contains(&beyond) {
+            let text = format!("groups got {beyond} messages, {least} to {most} were published to them");
+            self.fail(Promise::Honesty, text);
+        }
+    }
+}
+
+/// All messages that the broker answers for.
+fn figures(out: &OutboxStats) -> u64 {
+    out.messages_out + out.lagged + out.lost + out.thinned
+}
+
+/// Delivered, lagged and lost are together what was published to it.
+fn unbalanced(ledger: &Ledger, out: &OutboxStats) -> Option<String> {
+    let (accounted, total) = (figures(out), ledger.total);
+    let least = total + ledger.retained_min;
+    let most = if ledger.grouped { u64::MAX } else { total + ledger.retained_max };
+    (!(least..=most).contains(&accounted)).then(|| {
+        format!(
+            "{} delivered, {} lagged, {} thinned and {} lost of {total} and {} to {} retained ones",
+            out.messages_out, out.lagged, out.thinned, out.lost, ledger.retained_min, ledger.retained_max
+        )
+    })
+}
+
+/// A session that said `Hello` and has had all that there is was told exactly what it missed.
+fn untold(ledger: &Ledger) -> Option<String> {
+    if !ledger.native || !ledger.introduced {
+        return None;
+    }
+    // What may have been missed beside the messages that are known.
+    let retained = ledger.retained_max - ledger.retained_received;
+    let slack =
+        if ledger.grouped { u64::MAX / 2 } else { retained + ledger.missed_any + ledger.missed_rated };
+    for (pattern, &missed) in &ledger.missed {
+        let told = ledger.told.get(*pattern).copied().unwrap_or(0);
+        if !(missed..=missed + slack).contains(&told) {
+            return Some(format!("{missed} missed of '{pattern}', {told} told"));
+        }
+    }
+    let told: u64 = ledger.told.values().sum();
+    let missed = ledger.missed_in_all();
+    (!(missed..=missed + slack).contains(&told)).then(|| format!("{missed} missed in all, {told} told"))
+}

@@ -1,0 +1,136 @@
+//! A connection's socket: two pipes of bounded size, which take and give what chance allows, and fail when the client has gone; and the
+//! [`Link`] through which the broker writes, as in `broker-server/src/connection/link.rs`.
+
+use std::cmp::min;
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use broker_core::outbox::{Flushed, Link, Outbox, Writer};
+use fastrand::Rng;
+
+use super::world;
+
+#[derive(Debug)]
+pub(super) struct Socket {
+    peer: usize,
+    inline_bytes: usize,
+    nested: u32,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    rng: Rng,
+    capacity: usize,
+    partial: u32,
+    /// What the client wrote and the server has not read.
+    pub(super) to_server: VecDeque<u8>,
+    /// What the server wrote and the client has not read.
+    pub(super) to_client: VecDeque<u8>,
+    /// The client says no more; what it wrote is still there.
+    pub(super) ended: bool,
+    /// The client is gone: writes fail.
+    pub(super) broken: bool,
+    /// The server shut it down.
+    pub(super) shut: bool,
+    /// Permits, as a `Notify` keeps one.
+    pub(super) writer_woken: bool,
+    pub(super) room_told: bool,
+    /// A write was refused or cut short.
+    pub(super) cuts: u64,
+    pub(super) refusals: u64,
+}
+
+impl Socket {
+    pub(super) fn new(peer: usize, seed: u64, config: &super::config::Config) -> Self {
+        let state = State {
+            rng: Rng::with_seed(seed),
+            capacity: config.socket_bytes,
+            partial: config.partial,
+            to_server: VecDeque::new(),
+            to_client: VecDeque::new(),
+            ended: false,
+            broken: false,
+            shut: false,
+            writer_woken: false,
+            room_told: false,
+            cuts: 0,
+            refusals: 0,
+        };
+        Socket { peer, inline_bytes: config.inline_bytes, nested: config.nested, state: Mutex::new(state) }
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes what the socket takes at once. Somebody else may go first, and somebody else after it, as on other threads.
+    pub(super) fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let between = self.state().chance(self.nested);
+        if between {
+            world::step_between();
+        }
+        let outcome = self.state().write(slices);
+        world::note_write(self.peer, &outcome);
+        outcome
+    }
+}
+
+impl State {
+    fn chance(&mut self, one_in: u32) -> bool {
+        self.rng.u32(..one_in.max(1)) == 0
+    }
+
+    fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        if self.broken || self.shut {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        let offered: usize = slices.iter().map(|slice| slice.len()).sum();
+        let room = self.room();
+        if room == 0 {
+            self.refusals += 1;
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let mut taken = min(offered, room);
+        if taken > 1 && self.chance(self.partial) {
+            taken = self.rng.usize(1..=taken);
+        }
+        self.cuts += u64::from(taken < offered);
+        let mut left = taken;
+        for slice in slices {
+            let part = slice.get(..min(left, slice.len())).unwrap_or_default();
+            self.to_client.extend(part);
+            left -= part.len();
+        }
+        Ok(taken)
+    }
+
+    /// What a write would take.
+    pub(super) fn room(&self) -> usize {
+        self.capacity.saturating_sub(self.to_client.len())
+    }
+
+    /// What the client can write.
+    pub(super) fn room_to_server(&self) -> usize {
+        // A client that pipes a large frame through must come to its end.
+        self.capacity.saturating_sub(self.to_server.len())
+    }
+}
+
+impl Link for Socket {
+    fn flush_now(&self, outbox: &Outbox) {
+        match outbox.flush(Writer::Publisher, self.inline_bytes, |slices| self.try_write(slices)) {
+            Flushed::Idle | Flushed::Busy => {}
+            _ => self.state().writer_woken = true,
+        }
+    }
+
+    fn wake(&self) {
+        self.state().writer_woken = true;
+    }
+
+    fn room(&self) {
+        self.state().room_told = true;
+    }
+}
