@@ -2,7 +2,7 @@
 //! policies, counters. It has no sockets, no files, no threads and no clock of its own: bytes and the time come in as arguments, bytes
 //! and names of what to flush go out. `broker-server` adds the tasks, `broker-client` uses the wire formats.
 //!
-//! Locks are taken in this order: the routing table, a topic's shard, a topic, an outbox. No lock is held while a [`outbox::Link`] is
+//! Locks are taken in this order: the routing table, a topic's shard, a topic, an order of topics, an outbox. No lock is held while a [`outbox::Link`] is
 //! called.
 
 mod auth;
