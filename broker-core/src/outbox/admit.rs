@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::chunk::{Chunk, Frames, Kind, Label, NEVER};
-use super::frame::{split, split_bytes, topic_key};
+use super::frame::{split, split_bytes, split_newest, topic_key};
 use super::limiter::Offer;
 use super::queue::Queue;
 use super::{Outbox, Policy, ROOM_BYTES, Speech};
@@ -249,7 +249,9 @@ impl Queue {
             }
             self.conflate();
         }
-        split(frames, self.speech, |frame| {
+        // Of several in a row to one topic only the last is looked up: a subscriber that reads nothing costs its publishers little.
+        let (speech, mut older) = (self.speech, 0);
+        split_newest(frames, speech, &mut older, |frame| {
             // What stands in line may be of the same topic, and older.
             if !self.line.is_empty() && !self.waiting.knows(frame.bytes(), owner) {
                 return self.losses.miss(owner, 1);
@@ -258,6 +260,9 @@ impl Queue {
             self.waiting.renew(frame, owner, parcel.expires_ms, &mut |owner| losses.miss(owner, 1));
             self.keep_bound();
         });
+        if older > 0 {
+            self.losses.miss(owner, older);
+        }
     }
 
     /// Begins to keep the newest of each topic alone.

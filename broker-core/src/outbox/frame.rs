@@ -46,6 +46,30 @@ pub(super) fn split(frames: Frames<'_>, speech: Speech, mut each: impl FnMut(Fra
     split_bytes(frames.bytes(), speech, |frame| each(Frames::Copied(frame)));
 }
 
+/// As [`split`], without those that are followed at once by one of the same topic, which are added to `older`.
+pub(super) fn split_newest(
+    frames: Frames<'_>,
+    speech: Speech,
+    older: &mut u64,
+    mut each: impl FnMut(Frames<'_>),
+) {
+    if frame_end(frames.bytes(), speech) == frames.len() {
+        return each(frames);
+    }
+    let mut last: Option<(&[u8], &[u8])> = None;
+    split_bytes(frames.bytes(), speech, |frame| {
+        let key = topic_key(frame, speech);
+        match last.replace((key, frame)) {
+            Some((before, _)) if before == key => *older += 1,
+            Some((_, before)) => each(Frames::Copied(before)),
+            None => {}
+        }
+    });
+    if let Some((_, frame)) = last {
+        each(Frames::Copied(frame));
+    }
+}
+
 /// As [`split`], of bytes.
 pub(super) fn split_bytes<'b>(bytes: &'b [u8], speech: Speech, mut each: impl FnMut(&'b [u8])) {
     let mut rest = bytes;
@@ -66,6 +90,17 @@ mod tests {
         let mut found = Vec::new();
         split_bytes(&bytes, speech, |frame| found.push((frame, topic_key(frame, speech))));
         assert_eq!(found, frames);
+    }
+
+    #[test]
+    fn of_several_in_a_row_to_one_topic_the_last_is_left() {
+        let frames = b"\x92\xa1a\x01\x92\xa1a\x02\x92\xa1b\x03\x92\xa1a\x04\x92\xa1a\x05";
+        let (mut older, mut left) = (0, Vec::new());
+        split_newest(Frames::Copied(frames), Speech::Native, &mut older, |frame| {
+            left.extend_from_slice(frame.bytes());
+        });
+        assert_eq!(left, b"\x92\xa1a\x02\x92\xa1b\x03\x92\xa1a\x05");
+        assert_eq!(older, 2);
     }
 
     #[test]
