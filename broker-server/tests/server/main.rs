@@ -6,6 +6,7 @@
 mod support;
 
 mod closed;
+mod forgetting;
 mod golden;
 mod hello;
 mod lbroker;
