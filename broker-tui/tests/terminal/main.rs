@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
+mod dashboard;
 mod pty;
 mod source;
 
@@ -12,7 +13,7 @@ use std::time::Duration;
 use broker_client::{Client, Options};
 use broker_server::Server;
 use broker_server::config::Auth;
-use pty::Tui;
+use pty::Terminal;
 use tokio::runtime::Runtime;
 
 /// The runtime that the brokers of the tests run on.
@@ -69,7 +70,7 @@ fn nobody() -> String {
 
 #[test]
 fn without_a_broker_it_says_so_and_works() {
-    let mut tui = Tui::start(&["--addr", &nobody()], 80, 24);
+    let mut tui = Terminal::dashboard(&["--addr", &nobody()], 80, 24);
     tui.shows("No broker at");
     tui.shows("trying again");
     tui.press("2");
@@ -89,14 +90,14 @@ fn a_broker_that_asks_is_told_who_this_is() {
     let start = Server::builder().listen("127.0.0.1:0").auth(auth).start();
     let server = runtime().block_on(start).unwrap();
     let address = server.local_addr().unwrap().to_string();
-    let mut tui = Tui::start(&["--addr", &address], 80, 24);
+    let mut tui = Terminal::dashboard(&["--addr", &address], 80, 24);
     tui.ends(1);
     tui.shows("the server asks who this is");
     tui.shows("set BROKER_TOKEN");
-    let mut tui = Tui::start_with(&["--addr", &address], 80, 24, &[("BROKER_TOKEN", "wrong")]);
+    let mut tui = Terminal::dashboard_with(&["--addr", &address], 80, 24, &[("BROKER_TOKEN", "wrong")]);
     tui.ends(1);
     tui.shows("does not accept this token");
-    let tui = Tui::start_with(&["--addr", &address], 80, 24, &[("BROKER_TOKEN", "hunter42")]);
+    let tui = Terminal::dashboard_with(&["--addr", &address], 80, 24, &[("BROKER_TOKEN", "hunter42")]);
     tui.shows("● live");
     tui.shows("in all");
 }
@@ -105,7 +106,7 @@ fn a_broker_that_asks_is_told_who_this_is() {
 #[test]
 fn connections_that_were_closed_are_shown_with_their_reason() {
     let broker = Broker::start("127.0.0.1:0");
-    let mut tui = Tui::start(&["--addr", &broker.address, "--view", "connections"], 100, 30);
+    let mut tui = Terminal::dashboard(&["--addr", &broker.address, "--view", "connections"], 100, 30);
     tui.shows("thermometers");
     tui.press("c");
     tui.shows("No connection was closed yet");
@@ -122,7 +123,7 @@ fn connections_that_were_closed_are_shown_with_their_reason() {
 #[test]
 fn a_broker_that_comes_later_is_found() {
     let address = nobody();
-    let tui = Tui::start(&["--addr", &address], 80, 24);
+    let tui = Terminal::dashboard(&["--addr", &address], 80, 24);
     tui.shows("No broker at");
     let _broker = Broker::start(&address);
     tui.shows("● live");
@@ -133,7 +134,7 @@ fn a_broker_that_comes_later_is_found() {
 #[test]
 fn four_views_on_live_data() {
     let broker = Broker::start("127.0.0.1:0");
-    let mut tui = Tui::start(&["--addr", &broker.address], 100, 30);
+    let mut tui = Terminal::dashboard(&["--addr", &broker.address], 100, 30);
     tui.shows("● live");
     tui.until("the rate of 20 a second", |screen| {
         ["19 /s", "20 /s", "21 /s"].iter().any(|rate| screen.contains(rate))
@@ -187,7 +188,7 @@ fn four_views_on_live_data() {
 #[test]
 fn a_lost_broker_leaves_old_data_marked_as_old_until_it_is_back() {
     let mut broker = Broker::start("127.0.0.1:0");
-    let tui = Tui::start(&["--addr", &broker.address], 80, 24);
+    let tui = Terminal::dashboard(&["--addr", &broker.address], 80, 24);
     tui.shows("● live");
     tui.shows("in all");
     broker.stop();
@@ -201,12 +202,12 @@ fn a_lost_broker_leaves_old_data_marked_as_old_until_it_is_back() {
 
 #[test]
 fn no_color_means_no_colour() {
-    let mut tui = Tui::start_with(&["--addr", &nobody()], 80, 24, &[("NO_COLOR", "1")]);
+    let mut tui = Terminal::dashboard_with(&["--addr", &nobody()], 80, 24, &[("NO_COLOR", "1")]);
     tui.shows("No broker at");
     assert!(!tui.has_colour());
     tui.press("q");
     tui.ends(0);
-    let tui = Tui::start(&["--addr", &nobody()], 80, 24);
+    let tui = Terminal::dashboard(&["--addr", &nobody()], 80, 24);
     tui.shows("No broker at");
     assert!(tui.has_colour());
 }
@@ -215,7 +216,7 @@ fn no_color_means_no_colour() {
 #[test]
 fn a_signal_ends_it_and_gives_the_terminal_back() {
     for signal in ["-TERM", "-HUP"] {
-        let mut tui = Tui::start(&["--addr", &nobody()], 80, 24);
+        let mut tui = Terminal::dashboard(&["--addr", &nobody()], 80, 24);
         tui.shows("No broker at");
         assert!(
             Command::new("kill").args([signal, &tui.process_id().to_string()]).status().unwrap().success()
@@ -237,7 +238,7 @@ fn a_panic_gives_the_terminal_back() {
         std::thread::spawn(|| panic!("on purpose")).join().unwrap_err();
         return;
     }
-    let mut tui = Tui::start_self("a_panic_gives_the_terminal_back", &[(PANIC, "1")]);
+    let mut tui = Terminal::this_test("a_panic_gives_the_terminal_back", &[(PANIC, "1")]);
     tui.ends(101);
     tui.shows("on purpose");
     tui.is_restored();
@@ -245,7 +246,7 @@ fn a_panic_gives_the_terminal_back() {
 
 #[test]
 fn an_address_that_can_never_be_connected_to_is_an_error() {
-    let mut tui = Tui::start(&["--addr", "no address"], 80, 24);
+    let mut tui = Terminal::dashboard(&["--addr", "no address"], 80, 24);
     tui.ends(1);
     tui.shows("is not an address");
     tui.is_restored();
@@ -318,7 +319,7 @@ fn a_screenshot_is_a_picture_of_live_data() {
 fn the_log_goes_to_the_file_and_not_to_the_terminal() {
     let file = std::env::temp_dir().join(format!("broker-tui-test-{}.log", std::process::id()));
     let args = ["--addr", &nobody(), "--log-file", file.to_str().unwrap()];
-    let mut tui = Tui::start_with(&args, 80, 24, &[("RUST_LOG", "trace")]);
+    let mut tui = Terminal::dashboard_with(&args, 80, 24, &[("RUST_LOG", "trace")]);
     tui.shows("No broker at");
     tui.press("q");
     tui.ends(0);

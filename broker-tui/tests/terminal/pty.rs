@@ -1,9 +1,9 @@
-//! The binary in a pty, with a terminal emulator that reads what it writes.
+//! A program in a pty, with a terminal emulator that reads what it writes. The load test's tests use this file too.
 
 use std::io::{Read as _, Write};
 use std::num::NonZero;
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
@@ -16,39 +16,26 @@ struct Seen {
     closed: bool,
 }
 
-/// The running dashboard.
-pub(crate) struct Tui {
+/// A terminal with a program in it.
+pub(crate) struct Terminal {
     master: Box<dyn MasterPty + Send>,
     writer: Box<dyn Write + Send>,
-    child: Box<dyn Child + Send + Sync>,
+    pub(crate) child: Box<dyn Child + Send + Sync>,
     seen: Arc<(Mutex<Seen>, Condvar)>,
+    /// Its settings before the program began.
     #[cfg(unix)]
     before: String,
 }
 
-impl Tui {
-    /// Starts the binary.
-    pub(crate) fn start(args: &[&str], columns: u16, rows: u16) -> Self {
-        Self::start_with(args, columns, rows, &[])
-    }
-
-    /// Starts the binary with these variables in its environment.
-    pub(crate) fn start_with(args: &[&str], columns: u16, rows: u16, environment: &[(&str, &str)]) -> Self {
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_broker-tui"));
-        command.args(args);
-        Self::run(command, columns, rows, environment)
-    }
-
-    /// Starts this test binary with one test.
-    pub(crate) fn start_self(test: &str, environment: &[(&str, &str)]) -> Self {
-        let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
-        command.args(["--exact", test, "--nocapture"]);
-        Self::run(command, 80, 24, environment)
-    }
-
-    fn run(mut command: CommandBuilder, columns: u16, rows: u16, environment: &[(&str, &str)]) -> Self {
-        for name in ["NO_COLOR", "BROKER_ADDR", "BROKER_TOKEN", "BROKER_USER", "BROKER_PASSWORD", "COLORTERM"]
-        {
+impl Terminal {
+    /// Starts `command` in one, with these variables in its environment.
+    pub(crate) fn start(
+        mut command: CommandBuilder,
+        columns: u16,
+        rows: u16,
+        environment: &[(&str, &str)],
+    ) -> Self {
+        for name in ["NO_COLOR", "COLORTERM"] {
             command.env_remove(name);
         }
         command.env("TERM", "xterm-256color");
@@ -95,7 +82,7 @@ impl Tui {
     }
 
     /// Changes the size of the terminal.
-    pub(crate) fn resize(&mut self, columns: u16, rows: u16) {
+    pub(crate) fn resize(&self, columns: u16, rows: u16) {
         self.seen.0.lock().unwrap().parser.screen_mut().set_size(cells(rows), cells(columns));
         self.master.resize(size(columns, rows)).unwrap();
     }
@@ -106,64 +93,39 @@ impl Tui {
         self.until(text, |screen| screen.contains(text));
     }
 
-    /// Waits until `text` does not stand on the screen.
-    #[track_caller]
-    pub(crate) fn hides(&self, text: &str) {
-        self.until(&format!("not {text}"), |screen| !screen.contains(text));
-    }
-
     /// Waits until the screen is as it should be.
     #[track_caller]
     pub(crate) fn until(&self, what: &str, check: impl Fn(&str) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        let mut seen = self.seen.0.lock().unwrap();
-        loop {
-            let screen = seen.parser.screen().contents();
-            if check(&screen) {
-                return;
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "never on the screen: {what}\n{screen}");
-            seen = self.seen.1.wait_timeout(seen, left).unwrap().0;
-        }
+        let is_so = self.wait(PATIENCE, |seen| check(&seen.parser.screen().contents()));
+        assert!(is_so, "never on the screen: {what}\n{}", self.text());
+    }
+
+    /// What `look` finds on the screen.
+    pub(crate) fn screen<T>(&self, look: impl FnOnce(&vt100::Screen) -> T) -> T {
+        look(self.seen.0.lock().unwrap().parser.screen())
     }
 
     /// The screen.
     pub(crate) fn text(&self) -> String {
-        self.seen.0.lock().unwrap().parser.screen().contents()
+        self.screen(vt100::Screen::contents)
     }
 
-    /// Whether anything on the screen has a colour.
-    pub(crate) fn has_colour(&self) -> bool {
-        let seen = self.seen.0.lock().unwrap();
-        let screen = seen.parser.screen();
-        let (rows, columns) = screen.size();
-        let coloured = |row, column| {
-            screen.cell(row, column).is_some_and(|cell| {
-                cell.fgcolor() != vt100::Color::Default || cell.bgcolor() != vt100::Color::Default
-            })
-        };
-        (0..rows.get()).any(|row| (0..columns.get()).any(|column| coloured(row, column)))
-    }
-
-    /// The process.
-    #[cfg(unix)]
-    pub(crate) fn process_id(&self) -> u32 {
-        self.child.process_id().unwrap()
+    /// Waits for the end of the program; false if `limit` goes by before.
+    pub(crate) fn ends_within(&self, limit: Duration) -> bool {
+        self.wait(limit, |seen| seen.closed)
     }
 
     /// Waits for the end of the program.
     #[track_caller]
     pub(crate) fn ends(&mut self, code: u32) {
-        let deadline = Instant::now() + PATIENCE;
-        let mut seen = self.seen.0.lock().unwrap();
-        while !seen.closed {
-            let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "it does not end:\n{}", seen.parser.screen().contents());
-            seen = self.seen.1.wait_timeout(seen, left).unwrap().0;
-        }
-        drop(seen);
+        assert!(self.ends_within(PATIENCE), "it does not end:\n{}", self.text());
         assert_eq!(self.child.wait().unwrap().exit_code(), code, "{}", self.text());
+    }
+
+    fn wait(&self, limit: Duration, check: impl Fn(&Seen) -> bool) -> bool {
+        let seen = self.seen.0.lock().unwrap();
+        let (seen, _) = self.seen.1.wait_timeout_while(seen, limit, |seen| !check(seen)).unwrap();
+        check(&seen)
     }
 
     /// The terminal is as it was before.
@@ -179,7 +141,7 @@ impl Tui {
     }
 }
 
-impl Drop for Tui {
+impl Drop for Terminal {
     fn drop(&mut self) {
         // It may have ended already.
         let _ = self.child.kill();

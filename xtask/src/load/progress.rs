@@ -6,9 +6,9 @@
 
 mod model;
 #[cfg(all(test, unix))]
-#[expect(dead_code, reason = "the tests of the command use the rest of it")]
+#[expect(dead_code, reason = "the dashboard's tests use the rest of it")]
 #[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
-#[path = "../../tests/loadtest/pty.rs"]
+#[path = "../../../broker-tui/tests/terminal/pty.rs"]
 mod pty;
 mod terminal;
 mod view;
@@ -201,9 +201,10 @@ mod tests {
         let name = "load::progress::tests::a_panic_on_any_thread_gives_the_terminal_back";
         command.args(["--exact", name, "--nocapture"]);
         command.env(INSIDE, "1");
-        let mut terminal = pty::Terminal::start(command, 80, 24);
+        command.env_remove("RUST_BACKTRACE");
+        let mut terminal = pty::Terminal::start(command, 80, 24, &[]);
         terminal.shows("a run that panics");
-        assert!(terminal.is_taken());
+        assert!(terminal.screen(vt100::Screen::alternate_screen));
         terminal.press("x");
         terminal.ends(101);
         terminal.is_restored();

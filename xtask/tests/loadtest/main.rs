@@ -9,6 +9,7 @@
 mod checks;
 mod fake;
 #[cfg(unix)]
+#[path = "../../../broker-tui/tests/terminal/pty.rs"]
 mod pty;
 mod support;
 
