@@ -1,7 +1,7 @@
 //! A connection that sends any bytes, and looks at any bytes that come back.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::DEADLINE;
@@ -88,6 +88,15 @@ impl Wire {
         self.read_until(|_| false);
         assert!(self.ended, "the server closes the connection: {:?}", self.shown());
         std::mem::take(&mut self.buffer)
+    }
+
+    /// Says no more and waits until the server has ended the connection, and so forgotten what it was subscribed to. False if it
+    /// does not.
+    pub(crate) fn leave(mut self) -> bool {
+        // Where the server was first, there is nothing left to shut down.
+        let _ = self.stream.shutdown(Shutdown::Write);
+        self.read_until(|_| false);
+        self.ended
     }
 
     /// The next line, without its end.
