@@ -94,7 +94,7 @@ impl Broker {
     pub(crate) fn remove_session(&self, info: &Arc<SessionInfo>) {
         lock(&self.ended).add(&info.totals());
         lock(&self.sessions).remove(&info.id);
-        let news = info.outbox.take_slow_news();
+        let news = info.outbox.take_last_slow_news();
         if !news.is_empty() {
             let mut kept = lock(&self.slow_news);
             kept.extend(news.into_iter().map(|news| (Arc::clone(info), news)));
@@ -157,7 +157,7 @@ impl Broker {
         self.pending.set_hook(hook);
     }
 
-    /// The sessions that became slow or recovered since the last call, those that have ended among them.
+    /// The sessions that became slow, recovered, or ended while they were slow, since the last call.
     pub fn take_slow_news(&self) -> Vec<(Arc<SessionInfo>, SlowNews)> {
         let of_session = |session: Arc<SessionInfo>| {
             let news = session.outbox.take_slow_news();

@@ -34,7 +34,7 @@ pub use glob_tree;
 pub use limits::Limits;
 pub use message::Now;
 pub use nats_session::{NatsOptions, NatsSession};
-pub use outbox::{Policy, SlowNews};
+pub use outbox::{Policy, SlowChange, SlowNews};
 pub use publisher::Publisher;
 pub use rate::MaxRate;
 pub use routing::{Subscription, SubscriptionOptions};

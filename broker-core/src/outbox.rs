@@ -31,7 +31,7 @@ pub use self::figures::OutboxStats;
 use self::flight::Written;
 pub use self::policy::Policy;
 use self::queue::Queue;
-pub use self::slow::SlowNews;
+pub use self::slow::{SlowChange, SlowNews};
 
 pub(crate) use self::admit::{Origin, Parcel};
 pub(crate) use self::chunk::{Frames, NEVER};
@@ -303,6 +303,13 @@ impl Outbox {
     /// What happened since the last call: the session became slow, or recovered. None is lost: what does not fit is put together.
     pub fn take_slow_news(&self) -> Vec<SlowNews> {
         lock(&self.queue).losses.slowness.take_news()
+    }
+
+    /// What happened until the end of the session, which is one of the news if it was slow then.
+    pub(crate) fn take_last_slow_news(&self) -> Vec<SlowNews> {
+        let losses = &mut lock(&self.queue).losses;
+        let clock = &losses.clock;
+        losses.slowness.take_last_news(|| clock.now())
     }
 
     /// Writes what waits with `write`, which is called without a lock, until nothing waits, the socket takes no more

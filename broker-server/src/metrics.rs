@@ -176,6 +176,9 @@ impl Reporter {
             ("topics", topics.topics as u64),
             ("retained-bytes", topics.retained_bytes as u64),
             ("retained-evicted", topics.evicted),
+            ("retained-expired", topics.expired),
+            ("retained-cleared", topics.cleared),
+            ("retained-oversized", topics.oversized),
             ("outbox-bytes", sessions.iter().map(|session| session.queue_bytes() as u64).sum()),
             ("uptime", now.monotonic_ms.saturating_sub(self.started.monotonic_ms) / 1000),
         ] {

@@ -1,4 +1,4 @@
-//! Who became slow and who recovered, as messages on `!system/events/slow-consumer`.
+//! Who became slow, and who recovered or ended, as messages on `!system/events/slow-consumer`.
 
 use broker_core::SessionInfo;
 use broker_core::outbox::SlowNews;
@@ -25,14 +25,14 @@ pub(super) struct SlowEvent<'a> {
 impl<'a> SlowEvent<'a> {
     pub(super) fn new(session: &'a SessionInfo, news: &'a SlowNews) -> Self {
         SlowEvent {
-            event: if news.recovered_unix_ms.is_some() { "recovered" } else { "slow" },
+            event: news.change.name(),
             session: session.id,
             address: &session.address,
             name: session.name(),
             pattern: &news.pattern,
             policy: news.policy.name(),
             since: news.since_unix_ms,
-            until: news.recovered_unix_ms,
+            until: news.until_unix_ms,
             missed: news.missed,
             episodes: news.episodes,
         }

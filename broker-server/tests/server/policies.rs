@@ -342,3 +342,23 @@ async fn who_becomes_slow_and_who_recovers_is_told() {
     let table = until(&mut tables, "!system/connections", |_| true).await;
     assert_eq!(get(&row(&table), "slow"), &Value::from(false));
 }
+
+#[tokio::test]
+async fn who_ends_while_it_is_slow_is_told() {
+    const EVENTS: &str = "!system/events/slow-consumer";
+    let server = bounded(5_000).await;
+    let mut events = Client::hello(&server).await;
+    events.subscribe(EVENTS).await;
+    let slow = slow(&server, "load", Policy::Skip).await;
+    let session = slow.session();
+    let mut publisher = Client::hello(&server).await;
+    publisher.send(&load(&["load"], 0..COUNT)).await;
+    publisher.flush().await;
+    let event = until(&mut events, EVENTS, |event| count(event, "session") == session).await;
+    assert_eq!(get(&event, "event").as_str(), Some("slow"), "{event}");
+    let (since, missed) = (count(&event, "since"), count(&event, "missed"));
+    drop(slow);
+    let event = until(&mut events, EVENTS, |event| get(event, "event").as_str() == Some("ended")).await;
+    assert_eq!((count(&event, "session"), count(&event, "since")), (session, since), "{event}");
+    assert!(count(&event, "until") >= since && count(&event, "missed") >= missed, "{event}");
+}

@@ -84,12 +84,15 @@ async fn every_metric_is_a_number_that_is_retained() {
         "topics",
         "retained-bytes",
         "retained-evicted",
+        "retained-expired",
+        "retained-cleared",
+        "retained-oversized",
         "outbox-bytes",
         "memory",
         "cpu",
         "uptime",
     ];
-    let names = if cfg!(target_os = "linux") { &names[..] } else { &names[..14] };
+    let names = if cfg!(target_os = "linux") { &names[..] } else { &names[..17] };
     let mut watcher = observer(&server, &["!system/metrics/uptime"]).await;
     watcher.message().await;
     watcher.message().await;
