@@ -182,7 +182,7 @@ impl ClosedRow {
     }
 }
 
-/// A session became slow, or recovered.
+/// A session became slow, recovered, or ended while it was slow.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "the names of docs/protocol.md, in its units")]

@@ -1,11 +1,20 @@
 //! The golden frames of the native protocol, sent to a server that listens.
 
+use rmpv::Value;
 use serde_json::Value as Json;
 
 use crate::support::*;
 
+const FRAMES: &str = include_str!("../../../broker-core/tests/vectors/native-frames.json");
+
+/// One conversation, with the options and the answers of `Hello`.
+const TALK: &str = include_str!("../../../broker-core/tests/vectors/native-talk.json");
+
 fn vectors(group: &str) -> Vec<(String, Vec<u8>, Json)> {
-    let text = include_str!("../../../broker-core/tests/vectors/native-frames.json");
+    vectors_of(FRAMES, group)
+}
+
+fn vectors_of(text: &str, group: &str) -> Vec<(String, Vec<u8>, Json)> {
     let vectors: Json = serde_json::from_str(text).unwrap();
     let read = |vector: &Json| {
         let hex = vector["hex"].as_str().unwrap();
@@ -148,5 +157,50 @@ async fn bad_frames_without_hello_close() {
         let mut client = Client::plain(&server).await;
         client.outgoing.try_send(&frame).await;
         assert_eq!(client.incoming.rest().await, [], "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_conversation_with_options_goes_as_it_is_written() {
+    let server = server().await;
+    let mut client = Client::plain(&server).await;
+    let talk = vectors_of(TALK, "talk");
+    for (what, frame, vector) in &talk {
+        if vector["direction"] == "client-to-server" {
+            client.send(frame).await;
+            continue;
+        }
+        let came = client.incoming.bytes_of_next().await.expect(what);
+        let varies: Vec<&str> =
+            vector["varies"].as_array().into_iter().flatten().map(|key| key.as_str().unwrap()).collect();
+        if varies.is_empty() {
+            assert_eq!(came, *frame, "{what}: {}", decode(&came));
+        }
+        let [came, expected] = [&came, frame].map(|bytes| without(decode(bytes), &varies));
+        assert_eq!(came, expected, "{what}");
+    }
+    assert!(talk.len() > 40, "{} frames", talk.len());
+    client.incoming.closed().await;
+}
+
+/// The value without what is not the same each time: the values of these keys, and the `text` of an error or a farewell.
+fn without(value: Value, varies: &[&str]) -> Value {
+    match value {
+        Value::Map(entries) => {
+            let same = |(key, value): (Value, Value)| {
+                let is_told = key.as_str().is_some_and(|key| varies.contains(&key));
+                let value = if is_told { Value::Nil } else { without(value, varies) };
+                (key, value)
+            };
+            Value::Map(entries.into_iter().map(same).collect())
+        }
+        Value::Array(mut elements) => {
+            let last = elements.last_mut().filter(|last| last.is_str() && varies.contains(&"text"));
+            if let Some(text) = last {
+                *text = Value::Nil;
+            }
+            Value::Array(elements.into_iter().map(|element| without(element, varies)).collect())
+        }
+        other => other,
     }
 }
