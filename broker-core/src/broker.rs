@@ -1,8 +1,7 @@
 //! What all sessions share: the routing table, the topics, the list of sessions.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, OnceLock, RwLock};
+use std::sync::{Arc, OnceLock};
 
 use glob_tree::Scratch;
 
@@ -15,7 +14,8 @@ use crate::publisher::{Batch, Message, Publisher, flush_all};
 use crate::reason::CloseReason;
 use crate::routing::{RoutingTable, Subscription, Target};
 use crate::stats::{SessionInfo, Totals};
-use crate::sync::{lock, read, write};
+use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use crate::sync::{Mutex, RwLock, lock, read, write};
 use crate::topics::{TopicInfo, TopicStats, Topics};
 use crate::wire::native::encode;
 

@@ -1,8 +1,7 @@
 //! The time as it was told last. For what happens between two calls that bring the time: a flush by a writer, say.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
 use crate::message::Now;
+use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Set by every [`Session::handle`](crate::Session::handle) and about once a second by
 /// [`Broker::check_silence`](crate::Broker::check_silence); so it is late by up to a second where nothing happens.

@@ -11,7 +11,6 @@ mod options;
 use core::net::SocketAddr;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 pub(crate) use self::options::NatsIdentity;
 pub use self::options::NatsOptions;
@@ -26,6 +25,7 @@ use crate::routing::Subscription;
 use crate::serving::Serving;
 use crate::session::{Next, Progress, ServerName};
 use crate::stats::SessionInfo;
+use crate::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use crate::sync::read;
 use crate::topic::{self, RESERVED_PREFIX};
 use crate::wire::nats::{Command, Connect, Decoder, NatsError, NatsLimits, Plain, Publish, encode};

@@ -24,8 +24,7 @@ mod waiting;
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::mem;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 pub use self::figures::OutboxStats;
 use self::flight::Written;
@@ -40,7 +39,8 @@ use crate::clock::CoarseClock;
 use crate::message::Now;
 use crate::reason::CloseReason;
 use crate::routing::Subscription;
-use crate::sync::lock;
+use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use crate::sync::{Mutex, lock};
 
 /// A session whose own answers or retained messages exceed this is not served before it has read some of them.
 pub const ROOM_BYTES: usize = 128 << 10;

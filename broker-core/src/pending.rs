@@ -3,10 +3,10 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use crate::outbox::Outbox;
-use crate::sync::lock;
+use crate::sync::{Mutex, lock};
 
 /// An entry may be stale: the outbox then says when to come instead. One that is gone leaves its entries until their time.
 #[derive(Debug, Default)]

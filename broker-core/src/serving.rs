@@ -1,7 +1,6 @@
 //! What sessions of every protocol do in the same way: what they wait for before they handle more, how a turn ends, and how they end.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use crate::broker::Broker;
 use crate::join::{Join, Step};
@@ -11,6 +10,7 @@ use crate::publisher::Publisher;
 use crate::routing::Subscription;
 use crate::session::{Next, Progress};
 use crate::stats::SessionInfo;
+use crate::sync::atomic::Ordering::Relaxed;
 
 /// The parts of a session that do not depend on its protocol.
 pub(crate) struct Serving<'s> {

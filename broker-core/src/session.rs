@@ -8,7 +8,6 @@ mod commands;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use crate::auth::{Auth, Credentials};
 use crate::broker::Broker;
@@ -21,6 +20,7 @@ use crate::reason::{CloseReason, ErrorCode};
 use crate::routing::Subscription;
 use crate::serving::Serving;
 use crate::stats::SessionInfo;
+use crate::sync::atomic::Ordering::Relaxed;
 use crate::sync::read;
 use crate::topic;
 use crate::wire::native::{Command, CommandError, Decoder, Hello, Publish, encode, is_empty_value};

@@ -1,12 +1,12 @@
 //! Counters: of each session, written by its reader once a batch, and summed by whoever asks.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 use crate::message::Now;
 use crate::nats_session::NatsIdentity;
 use crate::outbox::{Outbox, SlowNews};
 use crate::reason::CloseReason;
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use crate::wire::native;
 use crate::wire::nats;
 

@@ -15,8 +15,7 @@ mod topic;
 mod walk;
 
 use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use self::ledger::Ledger;
 use self::order::Order;
@@ -28,7 +27,8 @@ pub(crate) use self::topic::{GONE, News, Topic};
 pub(crate) use self::walk::Walk;
 use crate::Limits;
 use crate::rules::TopicRules;
-use crate::sync::lock;
+use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use crate::sync::{Mutex, lock};
 
 /// Parts under locks of their own, so that publishers to new topics seldom meet, and a part that grows is soon done with: 4,000 topics of a million
 /// are a quarter of a millisecond (derived).

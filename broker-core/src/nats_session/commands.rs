@@ -1,7 +1,6 @@
 //! What clients say beside PUB and HPUB.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use glob_tree::{Dialect, Pattern, Scratch};
 
@@ -11,6 +10,7 @@ use crate::join::Join;
 use crate::outbox::{Frames, Parcel};
 use crate::routing::{Subscription, SubscriptionOptions};
 use crate::stats::ClientInfo;
+use crate::sync::atomic::Ordering::Relaxed;
 use crate::sync::read;
 use crate::wire::nats::{Command, NatsError, encode};
 

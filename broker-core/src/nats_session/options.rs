@@ -2,10 +2,10 @@
 
 use core::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use crate::outbox::Policy;
 use crate::session::ServerName;
+use crate::sync::atomic::AtomicBool;
 use crate::wire::nats::Info;
 
 /// What the NATS listener allows and says. The defaults are nats-server's.

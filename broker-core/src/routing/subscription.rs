@@ -1,7 +1,6 @@
 //! One pattern of one session.
 
 use std::hash::{Hash, Hasher};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 use glob_tree::Pattern;
@@ -9,6 +8,7 @@ use glob_tree::Pattern;
 use super::{SubscriptionOptions, Targets};
 use crate::outbox::{Outbox, Policy};
 use crate::rate::MaxRate;
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 /// No bound on the messages of a subscription.
 const UNBOUNDED: u64 = u64::MAX;

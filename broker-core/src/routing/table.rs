@@ -5,14 +5,14 @@
 //! and delivered, what is published after it is routed to it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 
 use glob_tree::{GlobTree, Pattern, Scratch};
 use smallvec::SmallVec;
 
 use super::{Subscriber, Subscription, Targets};
 use crate::outbox::Outbox;
-use crate::sync::lock;
+use crate::sync::{Mutex, lock};
 use crate::topic::SYSTEM_MARK;
 
 /// When a route was made: it holds while the table says the same.

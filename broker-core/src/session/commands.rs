@@ -1,7 +1,6 @@
 //! What native clients say beside `Publish`.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use glob_tree::{Dialect, Pattern};
 
@@ -12,6 +11,7 @@ use crate::join::Join;
 use crate::reason::{CloseReason, ErrorCode};
 use crate::routing::{Subscription, SubscriptionOptions};
 use crate::stats::ClientInfo;
+use crate::sync::atomic::Ordering::Relaxed;
 use crate::wire::native::{Command, CommandError, Hello, Subscribe, VERSION, Welcome, encode};
 
 const NIL: &[u8] = b"\xc0";

@@ -2,12 +2,11 @@
 //!
 //! A topic writes down here what changes of it, under its own lock, so that the sums are right at every moment.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-
 use super::order::Order;
 use super::{Topic, TopicStats};
 use crate::Limits;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 #[derive(Debug)]
 pub(super) struct Ledger {

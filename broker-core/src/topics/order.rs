@@ -4,9 +4,9 @@
 //! once at the most, and none that is no longer known.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use super::Topic;
+use crate::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// The place of a topic that is not in the order.
 pub(super) const NOWHERE: u32 = u32::MAX;

@@ -1,7 +1,6 @@
 //! One topic.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use glob_tree::Scratch;
 
@@ -13,7 +12,8 @@ use crate::outbox::NEVER;
 use crate::publisher::{Message, Source, TextScratch};
 use crate::routing::{RoutingTable, Stamp, Subscription, Targets};
 use crate::rules::Retaining;
-use crate::sync::lock;
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use crate::sync::{Mutex, lock};
 
 /// The stamp of a topic that is no longer known.
 pub(crate) const GONE: u64 = u64::MAX;

@@ -10,6 +10,9 @@ use super::Problem;
 const PURE: [&str; 2] = ["glob-tree", "broker-core"];
 const SYSTEM: [&str; 7] =
     ["std::net", "std::fs", "std::thread", "std::process", "std::env", "Instant::now", "SystemTime::now"];
+/// The crate whose locks and atomics another library can take the place of, where they come from, and what is not to be taken from elsewhere.
+const CHECKED: (&str, &str) = ("broker-core", "broker-core/src/sync.rs");
+const LOCKS: [&str; 5] = ["Mutex", "RwLock", "Condvar", "Barrier", "atomic"];
 /// Crates that reach a broker through the client library alone.
 const CLIENTS: [&str; 2] = ["broker-tui", "broker-cli"];
 const SOCKETS: [&str; 4] = ["TcpStream", "TcpListener", "UdpSocket", "tokio::net"];
@@ -123,6 +126,19 @@ fn check_purity(path: &Path, line: usize, name: &str, code: &str, problems: &mut
         {
             problems.push(Problem::new(path, line, format!("{name} may not use {word}; {todo}")));
         }
+    }
+    let (crate_name, source) = CHECKED;
+    if name == crate_name
+        && path != Path::new(source)
+        && code.contains("std::sync")
+        && let Some(word) = LOCKS.iter().find(|word| code.contains(*word))
+    {
+        let todo = "take it from crate::sync: `cargo xtask model-check` puts another library's in its place";
+        problems.push(Problem::new(
+            path,
+            line,
+            format!("{name} may not use the {word} of std::sync; {todo}"),
+        ));
     }
 }
 
@@ -268,6 +284,22 @@ mod tests {
         check("broker-tui/src/a.rs", "broker-tui", &lines, &[(2, "may not use TcpStream")]);
         check("broker-server/src/a.rs", "broker-server", &lines, &[]);
         check("broker-core/examples/a.rs", "broker-core", &lines, &[]);
+    }
+
+    #[test]
+    fn locks_come_from_one_place() {
+        let lines = [
+            "//! Head.",
+            "use std::sync::{Arc, Mutex};",
+            "use std::sync::{Arc, OnceLock};",
+            "use crate::sync::Mutex;",
+        ];
+        check("broker-core/src/a.rs", "broker-core", &lines, &[(2, "may not use the Mutex of std::sync")]);
+        let counter = ["//! Head.", "let counter = std::sync::atomic::AtomicU64::new(0);"];
+        check("broker-core/src/a.rs", "broker-core", &counter, &[(2, "may not use the atomic of std::sync")]);
+        check("broker-core/src/sync.rs", "broker-core", &lines, &[]);
+        check("broker-core/tests/a.rs", "broker-core", &lines, &[]);
+        check("broker-server/src/a.rs", "broker-server", &lines, &[]);
     }
 
     #[test]
