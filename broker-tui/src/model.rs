@@ -9,6 +9,7 @@ pub mod cursor;
 pub mod editor;
 pub mod history;
 pub mod link;
+pub mod list;
 pub mod metrics;
 pub mod rate;
 pub mod topic;

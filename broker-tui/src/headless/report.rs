@@ -23,7 +23,7 @@ pub fn json(model: &Model) -> Value {
         "totals": totals,
         "connections": {
             "total": model.connections.total,
-            "rows": model.connections.rows().iter().map(connection).collect::<Vec<Value>>(),
+            "rows": model.connections.list.rows().iter().map(connection).collect::<Vec<Value>>(),
         },
         "topics": {
             "total": model.topics.total,

@@ -1,10 +1,10 @@
 //! Sessions that have ended, as the broker remembers them, sorted and filtered.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::time::Duration;
 
 use super::connections::ROWS_MAX;
-use super::cursor::Cursor;
+use super::list::{List, Row};
 use crate::message::{ClosedRow, Table};
 
 /// What the list is sorted by.
@@ -46,12 +46,16 @@ pub struct Closed {
     pub total: Option<u64>,
     /// What it is sorted by.
     pub sort: ClosedSort,
-    /// The selected session.
-    pub cursor: Cursor<u64>,
+    /// The sessions.
+    pub list: List<ClosedRow>,
     /// When the broker made the table, unix ms by its clock, and when it came.
     made: Option<(u64, Duration)>,
-    rows: Vec<ClosedRow>,
-    shown: Vec<usize>,
+}
+
+impl Row for ClosedRow {
+    fn id(&self) -> u64 {
+        self.id
+    }
 }
 
 impl Closed {
@@ -59,8 +63,9 @@ impl Closed {
     pub fn table(&mut self, now: Duration, table: Table<ClosedRow>) {
         self.total = Some(table.total);
         self.made = table.time_ms.map(|time_ms| (time_ms, now));
-        self.rows = table.rows;
-        self.rows.truncate(ROWS_MAX);
+        let mut rows = table.rows;
+        rows.truncate(ROWS_MAX);
+        self.list.replace(rows);
     }
 
     /// Filters anew, after anything changed; `page` is the number of rows on the screen.
@@ -70,46 +75,18 @@ impl Closed {
             let name = row.name.as_deref().unwrap_or_default();
             [&row.address, name, &row.reason].into_iter().any(|text| text.to_lowercase().contains(&filter))
         };
-        let mut shown: Vec<(usize, &ClosedRow)> =
-            self.rows.iter().enumerate().filter(|(_, row)| matches(row)).collect();
-        // Stable: those that are alike stay in the broker's order, the last one first.
-        match self.sort {
-            ClosedSort::Ago => {}
-            ClosedSort::Reason => shown.sort_by(|(_, one), (_, other)| one.reason.cmp(&other.reason)),
-            ClosedSort::Missed => shown.sort_by_key(|(_, row)| Reverse(row.missed())),
-        }
-        self.shown = shown.into_iter().map(|(at, _)| at).collect();
-        self.cursor.settle(&self.ids(), page);
-    }
-
-    /// Moves the selection.
-    pub fn step(&mut self, steps: isize, page: usize) {
-        self.cursor.step(steps, &self.ids(), page);
-    }
-
-    /// The rows that are shown, in their order.
-    pub fn shown(&self) -> impl ExactSizeIterator<Item = Option<&ClosedRow>> {
-        self.shown.iter().map(|at| self.rows.get(*at))
-    }
-
-    /// All rows.
-    pub fn rows(&self) -> &[ClosedRow] {
-        &self.rows
-    }
-
-    /// The selected row.
-    pub fn selected(&self) -> Option<&ClosedRow> {
-        self.rows.get(*self.shown.get(self.cursor.index())?)
+        self.list.settle(page, matches, |one, other| match self.sort {
+            // The last one first, as the broker tells them.
+            ClosedSort::Ago => Ordering::Equal,
+            ClosedSort::Reason => one.reason.cmp(&other.reason),
+            ClosedSort::Missed => Reverse(one.missed()).cmp(&Reverse(other.missed())),
+        });
     }
 
     /// How long ago it ended, by the broker's clock; `None` if the broker did not tell its time.
     pub fn ago(&self, row: &ClosedRow, now: Duration) -> Option<Duration> {
         let (made, told) = self.made?;
         Some(Duration::from_millis(made.saturating_sub(row.closed)) + now.saturating_sub(told))
-    }
-
-    fn ids(&self) -> Vec<u64> {
-        self.shown.iter().filter_map(|at| Some(self.rows.get(*at)?.id)).collect()
     }
 }
 
@@ -123,7 +100,7 @@ mod tests {
     }
 
     fn ids(closed: &Closed) -> Vec<u64> {
-        closed.shown().flatten().map(|row| row.id).collect()
+        closed.list.shown().map(|row| row.id).collect()
     }
 
     #[test]
@@ -134,18 +111,19 @@ mod tests {
         closed.table(Duration::from_secs(9), table.clone());
         closed.settle("", 10);
         assert_eq!((ids(&closed), closed.total), (vec![3, 2, 1], Some(7)));
-        closed.step(1, 10);
+        closed.list.step(1, 10);
         table.rows.insert(0, row(4, "d", "closed"));
-        closed.table(Duration::from_secs(9), table);
+        closed.table(Duration::from_secs(9), table.clone());
         closed.settle("", 10);
-        assert_eq!(closed.selected().map(|row| row.id), Some(2));
-        let ago = closed.ago(closed.selected().unwrap(), Duration::from_secs(10));
+        assert_eq!(closed.list.selected().map(|row| row.id), Some(2));
+        let ago = closed.ago(closed.list.selected().unwrap(), Duration::from_secs(10));
         assert_eq!(ago, Some(Duration::from_secs(4)));
         closed.sort = closed.sort.next();
         closed.settle("", 10);
         assert_eq!(ids(&closed), [4, 2, 3, 1], "closed, closed, idle, slow-consumer");
-        assert_eq!(closed.selected().map(|row| row.id), Some(2));
-        closed.rows[3].lost = 5;
+        assert_eq!(closed.list.selected().map(|row| row.id), Some(2));
+        table.rows[3].lost = 5;
+        closed.table(Duration::from_secs(9), table);
         closed.sort = closed.sort.next();
         closed.settle("", 10);
         assert_eq!(ids(&closed), [1, 4, 3, 2]);

@@ -1,11 +1,11 @@
 //! The connections view: who is connected, sorted and filtered; who is slow, and who was; and who has gone.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::HashMap;
 use std::time::Duration;
 
 use super::closed::Closed;
-use super::cursor::Cursor;
+use super::list::{List, Row};
 use super::rate::Counts;
 use crate::message::{ConnectionRow, SlowRow, Table};
 
@@ -111,27 +111,32 @@ pub struct Connections {
     pub sort: ConnectionSort,
     /// Only connections whose address or name contains this are shown.
     pub filter: String,
-    /// The selected connection.
-    pub cursor: Cursor<u64>,
+    /// The connections.
+    pub list: List<Connection>,
     /// Whether the pane with the selected connection is shown.
     pub detail: bool,
     /// Those that have ended.
     pub closed: Closed,
     /// They are in front.
     pub shows_closed: bool,
-    rows: Vec<Connection>,
-    shown: Vec<usize>,
     /// Of connections that were slow: how it ended, and when that was told.
     recovered: HashMap<u64, (Duration, SlowRow)>,
+}
+
+impl Row for Connection {
+    fn id(&self) -> u64 {
+        self.row.id
+    }
 }
 
 impl Connections {
     /// The table of this second has come.
     pub fn table(&mut self, now: Duration, table: Table<ConnectionRow>) {
-        let mut known: HashMap<u64, Counts<5>> = self.rows.drain(..).map(|c| (c.row.id, c.counts)).collect();
+        let before = self.list.take().into_iter();
+        let mut known: HashMap<u64, Counts<5>> = before.map(|c| (c.row.id, c.counts)).collect();
         let seconds = table.time_ms.map_or(now, Duration::from_millis).as_secs_f64();
         self.total = Some(table.total);
-        self.rows = table
+        let rows: Vec<Connection> = table
             .rows
             .into_iter()
             .take(ROWS_MAX)
@@ -144,8 +149,8 @@ impl Connections {
                 Connection { row, told: now, counts }
             })
             .collect();
-        let rows = &self.rows;
         self.recovered.retain(|id, _| rows.iter().any(|connection| connection.row.id == *id));
+        self.list.replace(rows);
     }
 
     /// Sessions became slow, or recovered.
@@ -168,7 +173,7 @@ impl Connections {
 
     /// How many connections are slow now, of those that the broker told.
     pub fn slow_count(&self) -> usize {
-        self.rows.iter().filter(|connection| connection.row.slow).count()
+        self.list.rows().iter().filter(|connection| connection.row.slow).count()
     }
 
     /// Sorts and filters anew, after anything changed; `page` is the number of rows on the screen.
@@ -181,52 +186,29 @@ impl Connections {
                 || name.to_lowercase().contains(&filter)
         };
         let sort = self.sort;
-        let mut shown: Vec<(usize, &Connection)> =
-            self.rows.iter().enumerate().filter(|(_, c)| matches(c)).collect();
-        shown.sort_by(|(_, a), (_, b)| compare(a, b, sort));
-        self.shown = shown.into_iter().map(|(at, _)| at).collect();
-        self.cursor.settle(&self.ids(), page);
+        self.list.settle(page, matches, |one, other| compare(one, other, sort));
         self.closed.settle(&self.filter, page);
     }
 
     /// Moves the selection of the list in front.
     pub fn step(&mut self, steps: isize, page: usize) {
         if self.shows_closed {
-            self.closed.step(steps, page);
+            self.closed.list.step(steps, page);
         } else {
-            self.cursor.step(steps, &self.ids(), page);
+            self.list.step(steps, page);
         }
-    }
-
-    /// The rows that are shown, in their order.
-    pub fn shown(&self) -> impl ExactSizeIterator<Item = Option<&Connection>> {
-        self.shown.iter().map(|at| self.rows.get(*at))
-    }
-
-    /// All rows, in the broker's order.
-    pub fn rows(&self) -> &[Connection] {
-        &self.rows
-    }
-
-    /// The selected row.
-    pub fn selected(&self) -> Option<&Connection> {
-        self.rows.get(*self.shown.get(self.cursor.index())?)
     }
 
     /// The connections with the most messages, busiest first.
     pub fn busiest(&self, count: usize) -> Vec<&Connection> {
-        let mut busiest: Vec<&Connection> = self.rows.iter().collect();
+        let mut busiest: Vec<&Connection> = self.list.rows().iter().collect();
         busiest.sort_by(|a, b| compare(a, b, ConnectionSort::Rate));
         busiest.truncate(count);
         busiest
     }
-
-    fn ids(&self) -> Vec<u64> {
-        self.shown.iter().filter_map(|at| Some(self.rows.get(*at)?.row.id)).collect()
-    }
 }
 
-fn compare(a: &Connection, b: &Connection, sort: ConnectionSort) -> std::cmp::Ordering {
+fn compare(a: &Connection, b: &Connection, sort: ConnectionSort) -> Ordering {
     let (x, y) = (&a.row, &b.row);
     let order = match sort {
         ConnectionSort::Rate => b.rate().total_cmp(&a.rate()),
@@ -260,7 +242,7 @@ mod tests {
     }
 
     fn ids(connections: &Connections) -> Vec<u64> {
-        connections.shown().flatten().map(|c| c.row.id).collect()
+        connections.list.shown().map(|c| c.row.id).collect()
     }
 
     #[test]
@@ -276,8 +258,8 @@ mod tests {
         connections.table(Duration::from_secs(1), table(2_000, later));
         connections.settle(10);
         assert_eq!(ids(&connections), [3, 1, 2]);
-        assert_eq!(connections.selected().unwrap().row.id, 3);
-        assert_eq!(connections.selected().unwrap().messages_in(), Some(50.0));
+        assert_eq!(connections.list.selected().unwrap().row.id, 3);
+        assert_eq!(connections.list.selected().unwrap().messages_in(), Some(50.0));
         connections.sort = ConnectionSort::Lag;
         connections.settle(10);
         assert_eq!(ids(&connections), [2, 1, 3]);
@@ -295,7 +277,7 @@ mod tests {
         let mut connections = Connections::default();
         connections.table(Duration::ZERO, table(1_000, vec![row(1, None, 0, 5), row(2, None, 0, 5)]));
         connections.table(Duration::ZERO, table(2_000, vec![row(1, None, 0, 5), row(2, None, 0, 6)]));
-        let lags: Vec<bool> = connections.rows().iter().map(Connection::lags_now).collect();
+        let lags: Vec<bool> = connections.list.rows().iter().map(Connection::lags_now).collect();
         assert_eq!(lags, [false, true]);
     }
 
@@ -307,7 +289,7 @@ mod tests {
         let news = |session, until| SlowRow { session, until, missed: 5, ..SlowRow::default() };
         connections.slow(second, vec![news(1, None), news(1, Some(7)), news(2, Some(7)), news(9, Some(7))]);
         let ago = |connections: &Connections, at: usize| {
-            let connection = &connections.rows()[at];
+            let connection = &connections.list.rows()[at];
             connections.recovery(connection, 3 * second).map(|(ago, news)| (ago.as_secs(), news.missed))
         };
         assert_eq!((ago(&connections, 0), ago(&connections, 1)), (Some((2, 5)), Some((2, 5))));

@@ -98,7 +98,7 @@ fn pasted_text_goes_into_the_line_and_nowhere_else() {
     assert_eq!((model.quit, model.connections.clone()), (before.quit, before.connections));
     press(&mut model, &[Key::Char('/')]);
     update(&mut model, Msg::Paste("slow\n".to_owned()));
-    assert_eq!(model.connections.shown().len(), 1);
+    assert_eq!(model.connections.list.shown().len(), 1);
 }
 
 #[test]

@@ -57,7 +57,8 @@ fn list(buf: &mut Buffer, area: Rect, page: usize, model: &Model, theme: &Theme)
         edge = paint::title(buf, edge, &format!("filter: {}", connections.filter), theme.warn);
     }
     paint::title_right(buf, edge, &count(model), theme.dim);
-    if closed.shown().len() == 0 {
+    let shown = closed.list.shown();
+    if shown.len() == 0 {
         empty(buf, inner, model, theme);
         return;
     }
@@ -66,24 +67,16 @@ fn list(buf: &mut Buffer, area: Rect, page: usize, model: &Model, theme: &Theme)
         70..130 => COLUMNS,
         _ => COLUMNS_WIDE,
     };
-    let list = table::room(inner);
-    table::titles(buf, list, columns, closed.sort.name(), theme);
-    let shown = closed.shown().enumerate().skip(closed.cursor.offset());
-    for (row, (at, session)) in paint::rows(paint::below(list, 1)).zip(shown) {
-        let Some(session) = session else { continue };
-        if at == closed.cursor.index() {
-            table::select(buf, row, theme);
-        }
-        for (place, column) in table::places(row, columns).into_iter().zip(columns) {
-            let (text, style) = cell(column, session, model, theme);
-            table::cell(buf, place, column, &text, style);
-        }
-    }
-    paint::scrollbar(buf, area, closed.cursor.offset(), page, closed.shown().len(), theme.dim);
+    let list = table::List { frame: area, inner, columns, sorted_by: closed.sort.name(), page };
+    list.draw(buf, theme, &closed.list.cursor, shown, |buf, place, column, session| {
+        let (text, style) = cell(column, session, model, theme);
+        table::cell(buf, place, column, &text, style);
+    });
 }
 
 fn count(model: &Model) -> String {
-    let (told, Some(total)) = (model.connections.closed.rows().len() as u64, model.connections.closed.total)
+    let (told, Some(total)) =
+        (model.connections.closed.list.rows().len() as u64, model.connections.closed.total)
     else {
         return String::new();
     };
@@ -134,7 +127,7 @@ fn ago(row: &ClosedRow, model: &Model, text: impl Fn(Duration) -> String) -> Str
 fn empty(buf: &mut Buffer, area: Rect, model: &Model, theme: &Theme) {
     if model.connections.closed.total.is_none() {
         paint::notice(buf, area, &[("Waiting for the broker to tell its closed connections …", theme.dim)]);
-    } else if model.connections.closed.rows().is_empty() {
+    } else if model.connections.closed.list.rows().is_empty() {
         paint::notice(buf, area, &[("No connection was closed yet.", theme.text)]);
     } else {
         let lines =
@@ -147,7 +140,7 @@ fn empty(buf: &mut Buffer, area: Rect, model: &Model, theme: &Theme) {
 fn pane(buf: &mut Buffer, area: Rect, model: &Model, theme: &Theme) {
     let inner = paint::frame(buf, area, theme.frame);
     let edge = paint::edge(area, false);
-    let Some(row) = model.connections.closed.selected() else {
+    let Some(row) = model.connections.closed.list.selected() else {
         paint::title(buf, edge, "Nothing selected", theme.dim);
         return;
     };

@@ -94,7 +94,8 @@ fn list(buf: &mut Buffer, area: Rect, page: usize, model: &Model, theme: &Theme)
         edge = paint::title(buf, edge, &format!("▲ {} slow", connections.slow_count()), theme.bad);
     }
     paint::title_right(buf, edge, &count(model), theme.dim);
-    if connections.shown().len() == 0 {
+    let shown = connections.list.shown();
+    if shown.len() == 0 {
         empty(buf, inner, model, theme);
         return;
     }
@@ -107,24 +108,15 @@ fn list(buf: &mut Buffer, area: Rect, page: usize, model: &Model, theme: &Theme)
     };
     let has = |title| columns.iter().any(|column| column.title == title);
     let stand_in = StandIn { address: !has("ADDRESS"), slow: !has("SLOW") };
-    let list = table::room(inner);
-    table::titles(buf, list, columns, connections.sort.name(), theme);
-    let shown = connections.shown().enumerate().skip(connections.cursor.offset());
-    for (row, (at, connection)) in paint::rows(paint::below(list, 1)).zip(shown) {
-        let Some(connection) = connection else { continue };
-        if at == connections.cursor.index() {
-            table::select(buf, row, theme);
-        }
-        for (place, column) in table::places(row, columns).into_iter().zip(columns) {
-            let (text, style) = cell(column, connection, stand_in, model, theme);
-            table::cell(buf, place, column, &text, style);
-        }
-    }
-    paint::scrollbar(buf, area, connections.cursor.offset(), page, connections.shown().len(), theme.dim);
+    let list = table::List { frame: area, inner, columns, sorted_by: connections.sort.name(), page };
+    list.draw(buf, theme, &connections.list.cursor, shown, |buf, place, column, connection| {
+        let (text, style) = cell(column, connection, stand_in, model, theme);
+        table::cell(buf, place, column, &text, style);
+    });
 }
 
 fn count(model: &Model) -> String {
-    let (told, Some(total)) = (model.connections.rows().len() as u64, model.connections.total) else {
+    let (told, Some(total)) = (model.connections.list.rows().len() as u64, model.connections.total) else {
         return String::new();
     };
     if told < total {
@@ -254,7 +246,7 @@ pub(super) fn lag(connection: &Connection, theme: &Theme) -> (String, Style) {
 fn empty(buf: &mut Buffer, area: Rect, model: &Model, theme: &Theme) {
     if model.connections.total.is_none() {
         paint::notice(buf, area, &[("Waiting for the broker to tell its connections …", theme.dim)]);
-    } else if model.connections.rows().is_empty() {
+    } else if model.connections.list.rows().is_empty() {
         let command = format!("broker sub '*' --addr {}", model.address);
         paint::notice(buf, area, &[("Nobody is connected. Connect:", theme.text), (&command, theme.key)]);
     } else {
@@ -267,7 +259,7 @@ fn empty(buf: &mut Buffer, area: Rect, model: &Model, theme: &Theme) {
 fn pane(buf: &mut Buffer, area: Rect, model: &Model, theme: &Theme) {
     let inner = paint::frame(buf, area, theme.frame);
     let edge = paint::edge(area, false);
-    let Some(connection) = model.connections.selected() else {
+    let Some(connection) = model.connections.list.selected() else {
         paint::title(buf, edge, "Nothing selected", theme.dim);
         return;
     };

@@ -1,10 +1,11 @@
-//! Columns of a list.
+//! Lists: their columns, their rows, and the row that is selected.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::paint;
+use crate::model::cursor::Cursor;
 use crate::theme::Theme;
 
 /// Free columns between two.
@@ -45,8 +46,49 @@ pub const fn figure(title: &'static str, width: u16) -> Column {
     Column { title, width: Width::Fixed(width), right: true }
 }
 
+/// A list in its frame: what it shows, and which part of it.
+#[derive(Debug, Clone, Copy)]
+pub struct List<'a> {
+    /// The frame, on the edge of which the scrollbar stands.
+    pub frame: Rect,
+    /// What is within it.
+    pub inner: Rect,
+    /// From left to right.
+    pub columns: &'a [Column],
+    /// The title of the column that the list is sorted by, in any case; empty for none.
+    pub sorted_by: &'a str,
+    /// How many rows the screen has for it.
+    pub page: usize,
+}
+
+impl List<'_> {
+    /// Draws the titles, the rows from the cursor's first one on with what `cell` puts into each place, and the scrollbar.
+    pub fn draw<T, K: Clone + PartialEq>(
+        &self,
+        buf: &mut Buffer,
+        theme: &Theme,
+        cursor: &Cursor<K>,
+        items: impl ExactSizeIterator<Item = T>,
+        mut cell: impl FnMut(&mut Buffer, Rect, &Column, &T),
+    ) {
+        let room = room(self.inner);
+        titles(buf, room, self.columns, self.sorted_by, theme);
+        let count = items.len();
+        let shown = items.enumerate().skip(cursor.offset());
+        for (row, (at, item)) in paint::rows(paint::below(room, 1)).zip(shown) {
+            if at == cursor.index() {
+                select(buf, row, theme);
+            }
+            for (place, column) in places(row, self.columns).into_iter().zip(self.columns) {
+                cell(buf, place, column, &item);
+            }
+        }
+        paint::scrollbar(buf, self.frame, cursor.offset(), self.page, count, theme.dim);
+    }
+}
+
 /// The room of a list within a frame: the selection reaches from edge to edge.
-pub fn room(inner: Rect) -> Rect {
+fn room(inner: Rect) -> Rect {
     Rect { x: inner.x - 1, width: inner.width + 2, ..inner }
 }
 
@@ -98,7 +140,7 @@ pub fn cell(buf: &mut Buffer, place: Rect, column: &Column, text: &str, style: S
 }
 
 /// Marks the selected row, over its whole width.
-pub fn select(buf: &mut Buffer, row: Rect, theme: &Theme) {
+fn select(buf: &mut Buffer, row: Rect, theme: &Theme) {
     paint::left(buf, row, "▌", theme.key);
     // A colour on the bar of the selection stays readable: only the ground changes.
     buf.set_style(row, theme.selection);

@@ -60,18 +60,10 @@ fn list(buf: &mut Buffer, area: Rect, page: usize, model: &Model, theme: &Theme)
         60..90 => COLUMNS,
         _ => COLUMNS_WIDE,
     };
-    let list = table::room(inner);
-    table::titles(buf, list, columns, topics.sort.name(), theme);
-    let shown = topics.lines().iter().enumerate().skip(topics.cursor.offset());
-    for (row, (at, line)) in paint::rows(paint::below(list, 1)).zip(shown) {
-        if at == topics.cursor.index() {
-            table::select(buf, row, theme);
-        }
-        for (place, column) in table::places(row, columns).into_iter().zip(columns) {
-            cell(buf, place, column, line, model, theme);
-        }
-    }
-    paint::scrollbar(buf, area, topics.cursor.offset(), page, topics.lines().len(), theme.dim);
+    let list = table::List { frame: area, inner, columns, sorted_by: topics.sort.name(), page };
+    list.draw(buf, theme, &topics.cursor, topics.lines().iter(), |buf, place, column, line| {
+        cell(buf, place, column, line, model, theme);
+    });
     if topics.rows().iter().all(Topic::is_system) {
         let rest = paint::below(inner, number::cells(topics.lines().len() + 1));
         publish_hint(buf, rest, "No topics but the broker's own yet. Publish something:", model, theme);

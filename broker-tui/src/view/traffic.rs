@@ -53,18 +53,10 @@ fn list(buf: &mut Buffer, area: Rect, page: usize, model: &Model, theme: &Theme)
         60..90 => COLUMNS,
         _ => COLUMNS_WIDE,
     };
-    let list = table::room(inner);
-    table::titles(buf, list, columns, "", theme);
-    let shown = traffic.lines().iter().enumerate().skip(traffic.cursor.offset());
-    for (row, (at, line)) in paint::rows(paint::below(list, 1)).zip(shown) {
-        if at == traffic.cursor.index() {
-            table::select(buf, row, theme);
-        }
-        for (place, column) in table::places(row, columns).into_iter().zip(columns) {
-            cell(buf, place, column, &line.seen, theme);
-        }
-    }
-    paint::scrollbar(buf, area, traffic.cursor.offset(), page, traffic.lines().len(), theme.dim);
+    let list = table::List { frame: area, inner, columns, sorted_by: "", page };
+    list.draw(buf, theme, &traffic.cursor, traffic.lines().iter(), |buf, place, column, line| {
+        cell(buf, place, column, &line.seen, theme);
+    });
 }
 
 fn state(model: &Model, theme: &Theme) -> (String, ratatui::style::Style) {
