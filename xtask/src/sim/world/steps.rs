@@ -233,6 +233,8 @@ impl World {
         {
             let mut client = peer.client.borrow_mut();
             client.gone = true;
+            // What ends its session may not come so far.
+            client.finished &= client.outgoing.is_empty() && politely;
             let cut = self.below(client.outgoing.len() + 1);
             let mut state = peer.socket.state();
             let room = state.room_to_server();
