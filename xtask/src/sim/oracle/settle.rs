@@ -132,7 +132,7 @@ impl Oracle {
                 if ledger.places * TOPICS.len() * ledger.largest() + ledger.control_most <= ledger.bound =>
             {
                 let newest = ledger.newest.get(&(place, topic)).copied().unwrap_or_default();
-                sequence > newest.sequence && !owed.mortal
+                sequence > newest.sequence && !ledger.mortal
             }
             // A subscription of NATS may have got it where another one did not.
             // Its publishers may have gone with what they had in line.
