@@ -95,9 +95,18 @@ impl Losses {
 
     /// What was to tell of it is not sent: it is to be told again.
     pub(super) fn take_back(&mut self, chunk: &Chunk) {
-        for (subscription, messages) in &chunk.tally {
-            self.behind.count(subscription, *messages);
-        }
+        count_again(&mut self.behind, chunk);
+    }
+
+    /// The same, before what waits.
+    pub(super) fn tell_again_ahead(&mut self, chunk: &Chunk) {
+        count_again(&mut self.ahead, chunk);
+    }
+}
+
+fn count_again(lag: &mut Lag, chunk: &Chunk) {
+    for (subscription, messages) in &chunk.tally {
+        lag.count(subscription, *messages);
     }
 }
 

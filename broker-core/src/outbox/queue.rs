@@ -302,6 +302,11 @@ impl Queue {
         self.conflate();
         let (speech, losses) = (self.speech, &mut self.losses);
         for chunk in self.flight.unload(speech) {
+            if chunk.kind == Kind::Lag {
+                // A newer message may come to stand before it, and one such event would join it with each write.
+                losses.tell_again_ahead(&chunk);
+                continue;
+            }
             self.waiting.put_back(chunk, speech, &mut |owner: &Arc<Subscription>| losses.miss(owner, 1));
         }
         self.keep_bound();

@@ -216,8 +216,8 @@ fn a_session_in_two_groups_gets_a_topic_in_its_order() {
         member.settle();
     }
     let mut peer = Peer::connected(&broker, QUIET);
-    let batch: String = (10..90).map(|number| format!("PUB a.b 2\r\n{number}\r\n")).collect();
-    peer.say(&batch);
+    let batch: Vec<String> = (10..90).map(|number| format!("PUB a.b 2\r\n{number}\r\n")).collect();
+    peer.say(&batch.concat());
     for member in &mut members {
         member.settle();
         let frames = member.receive();
