@@ -45,7 +45,13 @@ pub(crate) struct SimArgs {
     /// Runs seeds for so long
     #[arg(long, value_name = "MINUTES")]
     minutes: Option<f64>,
+    /// How many of its last steps are shown of a seed that fails
+    #[arg(long, value_name = "LINES", default_value_t = LINES)]
+    lines: usize,
 }
+
+/// Steps that are shown where nobody says how many.
+const LINES: usize = 60;
 
 /// Seeds of a CI run: some seconds.
 const CI_SEEDS: u64 = 1500;
@@ -53,7 +59,7 @@ const CI_SEEDS: u64 = 1500;
 impl SimArgs {
     /// What CI runs.
     pub(crate) fn for_ci() -> Self {
-        SimArgs { seeds: CI_SEEDS, seed: None, minutes: None }
+        SimArgs { seeds: CI_SEEDS, seed: None, minutes: None, lines: LINES }
     }
 }
 
@@ -61,7 +67,7 @@ impl SimArgs {
 pub(crate) fn run(args: &SimArgs) -> bool {
     let started = Instant::now();
     let first = args.seed.unwrap_or(1);
-    let (checks, seeds, failed) = run_seeds(first, |done| match args.minutes {
+    let (checks, seeds, failed) = run_seeds(first, args.lines, |done| match args.minutes {
         Some(minutes) => started.elapsed() < Duration::from_secs_f64(minutes * 60.0),
         None => done < args.seeds,
     });
@@ -76,25 +82,25 @@ pub(crate) fn run(args: &SimArgs) -> bool {
 }
 
 /// Runs seeds while `goes_on` says so of their count. Returns the checks, how many seeds were run, and how many of them failed.
-fn run_seeds(first: u64, goes_on: impl Fn(u64) -> bool) -> (Checks, u64, usize) {
+fn run_seeds(first: u64, lines: usize, goes_on: impl Fn(u64) -> bool) -> (Checks, u64, usize) {
     let mut checks = Checks::default();
     let (mut seeds, mut failed) = (0, 0);
     while goes_on(seeds) && failed < FAILURES_MAX {
         let seed = first + seeds;
-        let outcome = world::run(seed, false);
+        let outcome = world::run(seed, 0);
         checks.add(&outcome.checks);
         seeds += 1;
         if outcome.broken.is_some() {
             failed += 1;
-            show(seed);
+            show(seed, lines);
         }
     }
     (checks, seeds, failed)
 }
 
 /// Runs a seed again, and shows how it came to its end.
-fn show(seed: u64) {
-    let outcome = world::run(seed, true);
+fn show(seed: u64, lines: usize) {
+    let outcome = world::run(seed, lines);
     println!("seed {seed}: the last steps");
     for line in &outcome.lines {
         println!("  {line}");
@@ -113,7 +119,7 @@ mod tests {
     /// A part of what CI runs, so that the tests alone find what is badly broken.
     #[test]
     fn some_seeds_hold_and_leave_no_gap() {
-        let (checks, seeds, failed) = run_seeds(1, |done| done < 600);
+        let (checks, seeds, failed) = run_seeds(1, LINES, |done| done < 600);
         assert_eq!((seeds, failed), (600, 0));
         assert_eq!(checks.gaps(), Vec::<String>::new());
     }
@@ -121,10 +127,10 @@ mod tests {
     #[test]
     fn the_same_seed_is_the_same_run() {
         for seed in 1..20 {
-            let (one, other) = (world::run(seed, false), world::run(seed, true));
+            let (one, other) = (world::run(seed, 0), world::run(seed, LINES));
             assert_eq!(one.hash, other.hash, "seed {seed}");
             assert_eq!(one.checks, other.checks, "seed {seed}");
         }
-        assert_ne!(world::run(1, false).hash, world::run(2, false).hash);
+        assert_ne!(world::run(1, 0).hash, world::run(2, 0).hash);
     }
 }

@@ -3,9 +3,6 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-/// Lines that a failure shows.
-const LINES_MAX: usize = 60;
-
 /// The hash is FNV-1a: the same on every machine.
 const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
 const PRIME: u64 = 0x0100_0000_01b3;
@@ -13,13 +10,14 @@ const PRIME: u64 = 0x0100_0000_01b3;
 #[derive(Debug)]
 pub(super) struct Trace {
     hash: u64,
-    /// The last lines, where they are wanted.
-    lines: Option<VecDeque<String>>,
+    /// The last lines, and how many are wanted.
+    lines: VecDeque<String>,
+    lines_max: usize,
 }
 
 impl Trace {
-    pub(super) fn new(verbose: bool) -> Self {
-        Trace { hash: OFFSET, lines: verbose.then(VecDeque::new) }
+    pub(super) fn new(lines_max: usize) -> Self {
+        Trace { hash: OFFSET, lines: VecDeque::new(), lines_max }
     }
 
     /// Takes in numbers that tell what happened.
@@ -37,12 +35,13 @@ impl Trace {
     }
 
     pub(super) fn line(&mut self, line: fmt::Arguments<'_>) {
-        if let Some(lines) = &mut self.lines {
-            if lines.len() == LINES_MAX {
-                lines.pop_front();
-            }
-            lines.push_back(line.to_string());
+        if self.lines_max == 0 {
+            return;
         }
+        if self.lines.len() == self.lines_max {
+            self.lines.pop_front();
+        }
+        self.lines.push_back(line.to_string());
     }
 
     pub(super) fn hash(&self) -> u64 {
@@ -50,6 +49,6 @@ impl Trace {
     }
 
     pub(super) fn into_lines(self) -> Vec<String> {
-        self.lines.map(Vec::from).unwrap_or_default()
+        Vec::from(self.lines)
     }
 }

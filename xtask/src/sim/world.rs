@@ -62,8 +62,8 @@ pub(super) struct Outcome {
     pub(super) lines: Vec<String>,
 }
 
-/// Runs the world of a seed to its end.
-pub(super) fn run(seed: u64, verbose: bool) -> Outcome {
+/// Runs the world of a seed to its end, and keeps so many of its last steps.
+pub(super) fn run(seed: u64, lines: usize) -> Outcome {
     let mut rng = Rng::with_seed(seed);
     let config = Config::new(&mut rng);
     let steps = config.steps;
@@ -73,7 +73,7 @@ pub(super) fn run(seed: u64, verbose: bool) -> Outcome {
         now_ms: Cell::new(START_MS),
         peers: RefCell::default(),
         oracle: RefCell::new(Oracle::new(config.block_ms == NO_DEADLINE_MS)),
-        trace: RefCell::new(Trace::new(verbose)),
+        trace: RefCell::new(Trace::new(lines)),
         depth: Cell::new(0),
         ends: Cell::new(false),
         due_ms: Cell::new(None),
@@ -198,7 +198,7 @@ impl World {
 
     fn outcome(&self) -> Outcome {
         let oracle = self.oracle.take();
-        let trace = self.trace.replace(Trace::new(false));
+        let trace = self.trace.replace(Trace::new(0));
         Outcome {
             checks: oracle.checks,
             broken: oracle.broken,
