@@ -64,8 +64,8 @@ impl Flight {
         is_kind(Kind::Messages(Policy::Conflate)) && self.chunks.iter().all(|chunk| is_fit(chunk.kind))
     }
 
-    /// Gives back what has not begun, last first.
-    pub(super) fn unload(&mut self, speech: Speech) -> Vec<Chunk> {
+    /// Gives back what has not begun, last first. What is left may turn out to be written whole, if that ended between two frames.
+    pub(super) fn unload(&mut self, speech: Speech) -> (Vec<Chunk>, Written) {
         let begun = usize::from(self.offset > 0);
         let mut chunks: Vec<Chunk> = self.chunks.drain(begun.min(self.chunks.len())..).rev().collect();
         if let Some(first) = self.chunks.front_mut()
@@ -73,8 +73,10 @@ impl Flight {
         {
             chunks.extend(first.split_off(self.offset, speech));
         }
+        let mut written = Written::default();
+        self.advance(0, &mut written);
         self.bytes = self.chunks.front().map_or(0, |first| first.bytes().len() - self.offset);
-        chunks
+        (chunks, written)
     }
 
     pub(super) fn slices(&self) -> SmallVec<[IoSlice<'_>; 8]> {

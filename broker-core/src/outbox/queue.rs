@@ -300,8 +300,10 @@ impl Queue {
             return;
         }
         self.conflate();
+        let (chunks, written) = self.flight.unload(self.speech);
+        self.wrote(written);
         let (speech, losses) = (self.speech, &mut self.losses);
-        for chunk in self.flight.unload(speech) {
+        for chunk in chunks {
             if chunk.kind == Kind::Lag {
                 // A newer message may come to stand before it, and one such event would join it with each write.
                 losses.tell_again_ahead(&chunk);

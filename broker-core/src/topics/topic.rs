@@ -138,9 +138,8 @@ impl Topic {
 
     /// A subscription without a wildcard to this topic begins or ends. The table is held for writing, so no route is being made.
     pub(crate) fn raise(&self) {
-        if self.exact() != GONE {
-            self.exact.fetch_add(1, Relaxed);
-        }
+        // In one step: it may go at this very moment, and stays gone then. In two, what is gone and raised would be 0, as if it were new.
+        let _gone = self.exact.fetch_update(Relaxed, Relaxed, |exact| (exact != GONE).then(|| exact + 1));
     }
 
     pub(super) fn touch(&self, clock: u64) {

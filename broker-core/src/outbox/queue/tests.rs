@@ -100,3 +100,32 @@ fn a_lagged_that_was_not_written_is_told_before_what_conflate_put_in_front() {
         assert_eq!(queue.waiting.control_bytes(), 0, "nothing is left of what was told");
     }
 }
+
+/// Cause: under `conflate` the socket blocked between two frames of a chunk, what had not begun was put back among the messages, and what was left was
+/// nothing. Effect: once that was gone too, for its time was over, nothing at all was written, which a socket answers with 0: the connection was
+/// closed as if it had failed, and what was written was not counted before. Found by the model check of the bound. Fix: it counts as written then.
+#[test]
+fn a_chunk_that_was_written_up_to_what_conflate_took_back_is_written() {
+    let pattern = Pattern::glob("*").unwrap();
+    let options = SubscriptionOptions { policy: Policy::Conflate, ..SubscriptionOptions::default() };
+    let subscription = Arc::new(Subscription::new(pattern, options));
+    let mut queue = Queue::new(Speech::Native, 1000);
+    let push = |queue: &mut Queue, topic: &str, expires_ms: u64| {
+        let mut frame = Vec::new();
+        native::encode::message(&mut frame, topic, &[1]);
+        let parcel = Parcel { subscription: &subscription, messages: 1, expires_ms, origin: Origin::Server };
+        queue.push(Frames::Copied(&frame), &parcel);
+        frame.len()
+    };
+    let first_bytes = push(&mut queue, "a", NEVER);
+    push(&mut queue, "b", NEVER);
+    let mut flight = queue.begin(Writer::Owner).unwrap();
+    let mut written = Written::default();
+    flight.advance(first_bytes, &mut written);
+    let _ = queue.put_back(flight, written, Flushed::Blocked);
+    assert_eq!(queue.stats.messages_out, 1);
+    // The newer one has no time left when the socket takes something again.
+    push(&mut queue, "b", 0);
+    assert!(matches!(queue.begin(Writer::Owner), Err(Flushed::Idle)), "nothing is left to be written");
+    assert_eq!(queue.losses.lagged, 2);
+}
