@@ -19,6 +19,7 @@ mod policy;
 mod queue;
 mod retained;
 mod slow;
+mod turns;
 mod waiting;
 
 use std::fmt;
@@ -31,6 +32,7 @@ use self::flight::Written;
 pub use self::policy::Policy;
 use self::queue::Queue;
 pub use self::slow::{SlowChange, SlowNews};
+pub use self::turns::WriterNext;
 
 pub(crate) use self::admit::{Origin, Parcel};
 pub(crate) use self::chunk::{Frames, NEVER};

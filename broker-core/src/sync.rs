@@ -1,7 +1,7 @@
 //! Locks without poison: a panic elsewhere must not take the broker down with it, and nothing here leaves a lock with its invariant broken.
 //!
 //! The crate takes its locks and atomics from here and from nowhere else. They are the standard library's; with `--cfg shuttle` they are those of
-//! shuttle, which decides at each of them what runs next. `Arc`, `Weak` and `OnceLock` stay the standard library's: nobody waits for them.
+//! shuttle, which decides at each of them what runs next: see `tests/schedules`. `Arc`, `Weak` and `OnceLock` stay the standard library's: nobody waits for them.
 
 #[cfg(shuttle)]
 use shuttle::sync as library;

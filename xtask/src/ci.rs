@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{node, packages, python, rebuild, sim, tidy};
+use crate::{model_check, node, packages, python, rebuild, sim, tidy};
 
 /// How CI is run.
 #[derive(Debug, Clone, clap::Args)]
@@ -37,7 +37,7 @@ struct Outcome {
     note: String,
 }
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     Step { name: "fmt", about: "cargo fmt --all --check", run: || cargo(&["fmt", "--all", "--check"], &[]) },
     Step { name: "tidy", about: "the project's own rules", run: || Ok(passed(tidy::run()?)) },
     Step {
@@ -58,6 +58,11 @@ const STEPS: [Step; 7] = [
         run: || Ok(passed(sim::run(&sim::SimArgs::for_ci()))),
     },
     Step {
+        name: "model-check",
+        about: "the places where threads of the core meet, under some ten thousand schedules",
+        run: || Ok(passed(model_check::run(&model_check::ModelCheckArgs::for_ci())?)),
+    },
+    Step {
         name: "setup",
         about: "Python with msgpack, and the servers to compare with, for the tests",
         run: setup,
@@ -69,7 +74,7 @@ const STEPS: [Step; 7] = [
 pub(crate) fn run(args: &CiArgs) -> Result<bool> {
     if args.list {
         for step in &STEPS {
-            println!("{:<8} {}", step.name, step.about);
+            println!("{:<11} {}", step.name, step.about);
         }
         return Ok(true);
     }
@@ -87,10 +92,10 @@ pub(crate) fn run(args: &CiArgs) -> Result<bool> {
         println!("<== {}: {} in {:.1} s", step.name, verdict(&outcome), took.as_secs_f64());
         results.push((step, took, outcome));
     }
-    println!("\n{:<8} {:<7} {:>9}", "step", "result", "time");
+    println!("\n{:<11} {:<7} {:>9}", "step", "result", "time");
     for (step, took, outcome) in &results {
         let line = format!(
-            "{:<8} {:<7} {:>7.1} s  {}",
+            "{:<11} {:<7} {:>7.1} s  {}",
             step.name,
             verdict(outcome),
             took.as_secs_f64(),
@@ -100,7 +105,7 @@ pub(crate) fn run(args: &CiArgs) -> Result<bool> {
     }
     let failed = results.iter().filter(|(.., outcome)| !outcome.passed).count();
     let result = if failed == 0 { "passed".to_owned() } else { format!("{failed} FAILED") };
-    println!("{:<8} {:<7} {:>7.1} s", "all", result, started.elapsed().as_secs_f64());
+    println!("{:<11} {:<7} {:>7.1} s", "all", result, started.elapsed().as_secs_f64());
     Ok(failed == 0)
 }
 

@@ -7,6 +7,7 @@
 mod ci;
 mod demo;
 mod load;
+mod model_check;
 mod node;
 mod packages;
 mod process;
@@ -46,6 +47,8 @@ enum Task {
     Loadtest(Box<load::LoadArgs>),
     /// Simulates the broker's core under thousands of schedules, and checks what it promises
     Sim(sim::SimArgs),
+    /// Runs the places where threads of the broker's core meet under thousands of schedules each
+    ModelCheck(model_check::ModelCheckArgs),
     /// A broker with live traffic, and the dashboard in front of it
     Demo(demo::DemoArgs),
     /// Copies bytes from publishers to subscribers: what the load test compares the broker with
@@ -73,7 +76,7 @@ fn run(task: Task) -> Result<u8> {
         Task::Loadtest(args) => Some(args.packages()),
         Task::Demo(args) => Some(args.packages()),
         Task::Relay(_) => Some(&[][..]),
-        Task::Ci(_) | Task::Tidy | Task::Setup | Task::Sim(_) => None,
+        Task::Ci(_) | Task::Tidy | Task::Setup | Task::Sim(_) | Task::ModelCheck(_) => None,
     };
     if let Some(packages) = packages
         && let Some(code) = rebuild::become_release(packages)?
@@ -90,6 +93,7 @@ fn run(task: Task) -> Result<u8> {
             true
         }
         Task::Sim(args) => sim::run(&args),
+        Task::ModelCheck(args) => model_check::run(&args)?,
         Task::Loadtest(args) => load::run(&args)?,
         Task::Demo(args) => demo::run(&args).map(|()| true)?,
         Task::Relay(args) => relay::run(&args).map(|()| true)?,

@@ -3,7 +3,7 @@
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
 
-use broker_core::outbox::{Flushed, Link, Outbox, Writer};
+use broker_core::outbox::{Link, Outbox};
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Notify;
 
@@ -65,11 +65,8 @@ impl SocketLink {
 
 impl Link for SocketLink {
     fn flush_now(&self, outbox: &Outbox) {
-        match outbox.flush(Writer::Publisher, INLINE_BYTES, |slices| self.try_write(slices)) {
-            Flushed::Idle => {}
-            // The owner may be waiting for a socket that takes nothing, and would not learn of the end.
-            Flushed::Busy if outbox.ending().is_none() => {}
-            _ => self.wake_writer(),
+        if outbox.write_as_publisher(INLINE_BYTES, |slices| self.try_write(slices)) {
+            self.wake_writer();
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker_core::outbox::{Flushed, Outbox, Writer};
+use broker_core::outbox::{Outbox, WriterNext};
 use tokio::time::timeout;
 use tracing::trace;
 
@@ -18,25 +18,25 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// Writes until the session has ended and all is written, or the socket fails.
 pub(super) async fn run(link: Arc<SocketLink>, outbox: Arc<Outbox>) {
     loop {
-        let ending = outbox.ending().is_some();
-        match outbox.flush(Writer::Owner, TURN_BYTES, |slices| link.try_write(slices)) {
-            Flushed::Idle | Flushed::Busy => link.woken().await,
-            Flushed::More => tokio::task::yield_now().await,
-            Flushed::Blocked if ending => {
-                if timeout(FAREWELL, link.writable()).await.is_err() {
-                    break;
-                }
-            }
-            Flushed::Blocked => {
+        match outbox.write_as_owner(TURN_BYTES, |slices| link.try_write(slices)) {
+            WriterNext::Woken => link.woken().await,
+            WriterNext::Turn => tokio::task::yield_now().await,
+            WriterNext::Writable => {
                 tokio::select! {
                     // It fails when the socket does, which the next write finds out.
                     _ = link.writable() => {}
                     () = link.woken() => {}
                 }
             }
-            Flushed::Drained => break,
-            Flushed::Failed(error) => {
-                trace!(session = outbox.session(), %error, "the socket failed");
+            WriterNext::Farewell => {
+                if timeout(FAREWELL, link.writable()).await.is_err() {
+                    break;
+                }
+            }
+            WriterNext::Close(error) => {
+                if let Some(error) = error {
+                    trace!(session = outbox.session(), %error, "the socket failed");
+                }
                 break;
             }
         }
