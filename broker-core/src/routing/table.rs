@@ -3,6 +3,9 @@
 //! It lives behind one read-write lock that doubles as the broker's gate: a publisher holds it for reading for the length of a batch,
 //! a change holds it for writing. So a subscribe falls between two batches, never into one: what was published before it is retained
 //! and delivered, what is published after it is routed to it.
+//!
+//! Stamps are raised while the table is held for writing and read while it is held for reading: that lock is what makes them visible, so they need no order of
+//! their own where they are atomics.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};

@@ -16,6 +16,11 @@ use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use crate::sync::{Mutex, lock};
 
 /// The stamp of a topic that is no longer known.
+///
+/// A topic goes under the locks of its shard and its own, at any time; publishers read the stamp under neither, and may read it a moment too early. Then their
+/// route is right nevertheless, because no subscription changes while they hold the table, and [`Topic::update`] finds out under the topic's lock. A
+/// subscription made later has met the topic while it was known, and raised its stamp, or has taken the shard's lock after it went: whoever holds the table
+/// behind it reads the one or the other, and never the stamp from before.
 pub(crate) const GONE: u64 = u64::MAX;
 
 /// A topic with more targets than this does not keep them: a million topics must not hold a hundred targets each, and a wide

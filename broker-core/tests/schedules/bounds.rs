@@ -13,8 +13,8 @@ use crate::connection::Connection;
 use crate::messages::{FRAME_BYTES, Received, join, publisher, sum};
 
 const BATCHES: [&[u8]; 2] = [&[2, 1, 3, 1], &[1, 3, 2]];
-/// Room for five frames and a half.
-const BOUND: usize = 5 * FRAME_BYTES + 3;
+/// Room for six frames but for one byte.
+const BOUND: usize = 6 * FRAME_BYTES - 1;
 /// Room for the newest message of each topic, with what `conflate` counts for its index.
 const CONFLATED_BOUND: usize = 2 * (FRAME_BYTES + 128) + 3;
 

@@ -18,6 +18,7 @@ const INLINE_BYTES: usize = 48;
 const TURN_BYTES: usize = 96;
 
 /// A socket, as both of its ends see it, and the notes that its owner's tasks wait for.
+#[derive(Default)]
 pub(crate) struct Wire {
     state: Mutex<State>,
     changed: Condvar,
@@ -61,7 +62,8 @@ impl Wire {
         self.changed.notify_all();
     }
 
-    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    /// One write, as a socket does it that does not block.
+    pub(crate) fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut state = self.state();
         assert!(!state.over, "a write to a socket that is shut down");
         assert!(slices.iter().any(|slice| !slice.is_empty()), "a write of nothing");
@@ -167,7 +169,7 @@ impl Connection {
 
     /// The same of a client that said nothing, and is told nothing but messages.
     pub(crate) fn silent(broker: &Arc<Broker>) -> Self {
-        let wire = Arc::new(Wire { state: Mutex::default(), changed: Condvar::new() });
+        let wire = Arc::new(Wire::default());
         let link: Arc<Wire> = Arc::clone(&wire);
         let outbox = Outbox::new(broker.next_session(), broker.limits().outbox_bytes_max, link);
         let (outbox, now) = (Arc::new(outbox), Now::default());

@@ -13,6 +13,7 @@
 mod bounds;
 mod chance;
 mod check;
+mod claims;
 mod connection;
 mod endings;
 mod groups;

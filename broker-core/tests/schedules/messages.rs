@@ -43,7 +43,11 @@ pub(crate) fn subscriber(broker: &Arc<Broker>, pattern: &str, options: &Subscrib
     connection
 }
 
-/// A thread that publishes batches of so many messages each, with numbers from 0.
+/// A time to live that is never over.
+const LONG_MS: u64 = 1 << 40;
+
+/// A thread that publishes batches of so many messages each, with numbers from 0. Every other has a time to live: so it goes alone, and a batch meets each
+/// outbox several times.
 pub(crate) fn publisher(broker: &Arc<Broker>, publisher: u8, batches: &'static [u8]) -> JoinHandle<()> {
     let mut connection = Connection::new(broker);
     thread::spawn(move || {
@@ -51,7 +55,13 @@ pub(crate) fn publisher(broker: &Arc<Broker>, publisher: u8, batches: &'static [
         for batch in batches {
             connection.send(|out| {
                 for _ in 0..*batch {
-                    publish(out, publisher, number);
+                    let ttl_ms = (number % 2 == 1).then_some(LONG_MS);
+                    publish_with(
+                        out,
+                        publisher,
+                        number,
+                        &PublishOptions { ttl_ms, ..PublishOptions::default() },
+                    );
                     number += 1;
                 }
             });
