@@ -36,9 +36,9 @@ fn rows(group: &str, direction: &str) -> Vec<Row> {
 fn in_two(frame: &[u8], cut: usize) -> Result<Command<'_>, (u16, Option<u64>)> {
     let mut decoder = Decoder::new(WireLimits::default());
     assert_eq!(decoder.next(&frame[..cut]), Ok(None), "a part of a frame says nothing");
-    let decoded = decoder.next(frame).expect("a frame").expect("all of it");
-    assert_eq!(decoded.frame_bytes, frame.len());
-    decoded.command.map_err(|error| (error.code.number(), error.id))
+    let found = decoder.next(frame).expect("a frame").expect("all of it");
+    assert_eq!(found.frame_bytes, frame.len());
+    found.command.map_err(|error| (error.code.number(), error.id))
 }
 
 #[test]
