@@ -325,7 +325,12 @@ impl Outbox {
     ) -> Flushed {
         let mut flight = match self.under_lock(|queue| queue.begin(writer)) {
             Ok(flight) => flight,
-            Err(flushed) => return flushed,
+            Err((flushed, room)) => {
+                if room {
+                    self.link.room();
+                }
+                return flushed;
+            }
         };
         let mut written = Written::default();
         let mut spent = 0;

@@ -187,15 +187,22 @@ impl Queue {
         }
     }
 
-    /// Takes the turn and what to write, or says why not.
-    pub(super) fn begin(&mut self, writer: Writer) -> Result<Flight, Flushed> {
+    /// Takes the turn and what to write, or says why not and whether somebody waits for the room.
+    pub(super) fn begin(&mut self, writer: Writer) -> Result<Flight, (Flushed, bool)> {
         if self.failed {
-            return Err(Flushed::Failed(io::ErrorKind::NotConnected.into()));
+            return Err((Flushed::Failed(io::ErrorKind::NotConnected.into()), false));
         }
         match (self.turn, writer) {
-            (Turn::Free, _) | (Turn::Owners, Writer::Owner) => self.load().ok_or_else(|| self.rest()),
-            _ => Err(Flushed::Busy),
+            (Turn::Free, _) | (Turn::Owners, Writer::Owner) => self.load_or_rest(),
+            _ => Err((Flushed::Busy, false)),
         }
+    }
+
+    fn load_or_rest(&mut self) -> Result<Flight, (Flushed, bool)> {
+        self.load().ok_or_else(|| {
+            let flushed = self.rest();
+            (flushed, self.makes_room())
+        })
     }
 
     fn load(&mut self) -> Option<Flight> {
@@ -273,10 +280,7 @@ impl Queue {
         if self.failed {
             return Err(self.gave_up());
         }
-        self.load().ok_or_else(|| {
-            let flushed = self.rest();
-            (flushed, self.makes_room())
-        })
+        self.load_or_rest()
     }
 
     /// The owner has to go on.

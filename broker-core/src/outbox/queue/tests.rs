@@ -3,6 +3,7 @@
 use glob_tree::Pattern;
 
 use super::*;
+use crate::message::Now;
 use crate::outbox::Origin;
 use crate::routing::SubscriptionOptions;
 use crate::wire::native::{Event, FrameScanner, WireLimits};
@@ -61,6 +62,23 @@ fn shown(flight: &Flight) -> Vec<String> {
         rest = &rest[end..];
     }
     shown
+}
+
+/// Cause: whoever waited for room was told when something had been written. Effect: where all that waited came to its end instead, a join stood still until
+/// something else was sent to its session. Found by the simulation. Fix: they are told as well where there is nothing left to write.
+#[test]
+fn who_waits_for_room_is_told_when_what_waited_is_over() {
+    let pattern = Pattern::glob("*").unwrap();
+    let subscription = Arc::new(Subscription::new(pattern, SubscriptionOptions::default()));
+    let mut queue = Queue::new(Speech::Native, 100);
+    let parcel = Parcel { subscription: &subscription, messages: 1, expires_ms: 5, origin: Origin::Server };
+    queue.push(Frames::Copied(&[0; 90]), &parcel);
+    queue.wants_room = Some(50);
+    let clock = Arc::new(CoarseClock::default());
+    clock.set(Now { unix_ms: 5, monotonic_ms: 5 });
+    queue.attach(&clock, 1000);
+    assert!(matches!(queue.begin(Writer::Owner), Err((Flushed::Idle, true))));
+    assert_eq!((queue.losses.lagged, queue.wants_room), (1, None));
 }
 
 /// Cause: where the socket blocked under `conflate`, a `Lagged` that was about to be written was put back among the messages. Effect: a message that took
