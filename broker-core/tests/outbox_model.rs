@@ -19,6 +19,8 @@ mod numbered;
 mod policies;
 #[path = "model/racing.rs"]
 mod racing;
+#[path = "model/rates.rs"]
+mod rates;
 #[path = "model/socket.rs"]
 mod socket;
 #[path = "model/threads.rs"]

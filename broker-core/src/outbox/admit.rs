@@ -54,6 +54,8 @@ impl Queue {
         let is_limited = !matches!(parcel.origin, Origin::Retained);
         match parcel.subscription.max_rate {
             Some(rate) if is_limited => self.admit_limited(frames, parcel, rate.interval_ns().div_ceil(1000)),
+            // What waits for its time was published later, or is the retained message itself.
+            _ if !is_limited => self.admit_now(frames, parcel),
             _ => {
                 self.supersede(frames.bytes());
                 self.admit_now(frames, parcel)

@@ -111,7 +111,7 @@ impl Session {
             max_rate: subscribe.max_rate,
         };
         let subscription = Arc::new(Subscription::new(pattern, options));
-        self.subscriptions.insert(subscribe.pattern.to_owned(), Arc::clone(&subscription));
+        let before = self.subscriptions.insert(subscribe.pattern.to_owned(), Arc::clone(&subscription));
         self.info.subscriptions.store(self.subscriptions.len(), Relaxed);
         let broker = Arc::clone(&self.broker);
         let since = broker.change_table(|table| {
@@ -123,6 +123,11 @@ impl Session {
             }
             table.changes()
         });
+        if before.as_ref().is_some_and(|before| before.max_rate.is_some()) {
+            // It has ended: what waits for its time goes, before anything that the new one brings.
+            self.outbox.release_early(before.as_ref());
+            self.said = true;
+        }
         self.join = subscribe.retained.then(|| Join::new(&broker, subscription, since));
         Ok(())
     }

@@ -8,11 +8,11 @@ use broker_core::{Broker, Limits, Now, Policy};
 use crate::client::Client;
 use crate::numbered::Numbered;
 
-fn broker(outbox_bytes_max: usize) -> Arc<Broker> {
+pub fn broker(outbox_bytes_max: usize) -> Arc<Broker> {
     Arc::new(Broker::new(Limits { outbox_bytes_max, block_ms: 1_000, ..Limits::default() }))
 }
 
-fn subscriber(broker: &Arc<Broker>, pattern: &str, options: &SubscribeOptions) -> Client {
+pub fn subscriber(broker: &Arc<Broker>, pattern: &str, options: &SubscribeOptions) -> Client {
     let mut client = Client::introduced(broker);
     client.send(|out| encode::subscribe(out, pattern, options));
     assert_eq!(client.handle(usize::MAX), 1);
@@ -23,21 +23,27 @@ fn under(policy: Policy) -> SubscribeOptions {
     SubscribeOptions { policy: Some(policy), ..SubscribeOptions::default() }
 }
 
-fn publish(client: &mut Client, topic: &str, number: u64, padding: u16) {
+pub fn publish(client: &mut Client, topic: &str, number: u64, padding: u16) {
     publish_with(client, topic, number, padding, &PublishOptions::default());
 }
 
-fn publish_with(client: &mut Client, topic: &str, number: u64, padding: u16, options: &PublishOptions<'_>) {
+pub fn publish_with(
+    client: &mut Client,
+    topic: &str,
+    number: u64,
+    padding: u16,
+    options: &PublishOptions<'_>,
+) {
     let value = Numbered { publisher: 0, number, padding }.value();
     client.send(|out| encode::publish(out, topic, &value, options));
 }
 
-fn at(monotonic_ms: u64) -> Now {
+pub fn at(monotonic_ms: u64) -> Now {
     Now { unix_ms: monotonic_ms, monotonic_ms }
 }
 
 /// Topics and numbers of the messages that came, and what was told to be missed before the first of them and in all.
-fn received(client: &mut Client) -> (Vec<(String, u64)>, u64, u64) {
+pub fn received(client: &mut Client) -> (Vec<(String, u64)>, u64, u64) {
     let (mut messages, mut told_first, mut told) = (Vec::new(), 0, 0);
     for frame in client.receive() {
         match Event::parse(&frame).unwrap() {

@@ -144,6 +144,6 @@ fn a_chunk_that_was_written_up_to_what_conflate_took_back_is_written() {
     assert_eq!(queue.stats.messages_out, 1);
     // The newer one has no time left when the socket takes something again.
     push(&mut queue, "b", 0);
-    assert!(matches!(queue.begin(Writer::Owner), Err(Flushed::Idle)), "nothing is left to be written");
+    assert!(matches!(queue.begin(Writer::Owner), Err((Flushed::Idle, _))), "nothing is left to be written");
     assert_eq!(queue.losses.lagged, 2);
 }
