@@ -10,7 +10,7 @@ use shuttle::thread;
 
 use crate::check::check;
 use crate::connection::Connection;
-use crate::messages::{FRAME_BYTES, Received, join, publisher, sum};
+use crate::messages::{FRAME_BYTES, Received, join, sum, watching_publisher};
 
 const BATCHES: [&[u8]; 2] = [&[2, 1, 3, 1], &[1, 3, 2]];
 /// Room for six frames but for one byte.
@@ -52,17 +52,22 @@ fn run(policy: Policy, bound: usize) {
     let options = SubscribeOptions { retained: !is_told, ..SubscribeOptions::default() };
     subscriber.send(|out| encode::subscribe(out, "p/*", &options));
     let subscriber = subscriber.with_writer();
-    let (wire, outbox) = (subscriber.wire.clone(), subscriber.outbox.clone());
+    let outbox = subscriber.outbox.clone();
+    let watch = move || {
+        let stats = outbox.stats();
+        assert!(is_told || stats.waiting_bytes <= bound, "{stats:?}");
+    };
+    let publishers: Vec<_> = (0..)
+        .zip(BATCHES)
+        .map(|(number, batches)| watching_publisher(&broker, number, batches, watch.clone()))
+        .collect();
+    let wire = subscriber.wire.clone();
     let peer = thread::spawn(move || {
-        let mut rng = thread_rng();
         for _ in 0..3 {
-            wire.take(rng.gen_range(1..40));
-            let stats = outbox.stats();
-            assert!(is_told || stats.waiting_bytes <= bound, "{stats:?}");
+            wire.take(thread_rng().gen_range(1..40));
+            watch();
         }
     });
-    let publishers: Vec<_> =
-        (0..).zip(BATCHES).map(|(number, batches)| publisher(&broker, number, batches)).collect();
     join(publishers);
     peer.join().unwrap();
     subscriber.wire.open();

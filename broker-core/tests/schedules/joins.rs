@@ -20,10 +20,16 @@ fn joins_with_room() {
     check("joins_with_room", 4_000, || run(1 << 20, "p/*", Policy::Skip));
 }
 
-/// Retained messages wait for room, again and again; what is newer takes the place of what waits.
+/// Retained messages wait for room, again and again.
 #[test]
 fn joins_at_the_bound() {
-    check("joins_at_the_bound", 4_000, || run(CONFLATED_BOUND, "p/*", Policy::Conflate));
+    check("joins_at_the_bound", 4_000, || run(2 * FRAME_BYTES + 3, "p/*", Policy::Block));
+}
+
+/// What is newer takes the place of what waits.
+#[test]
+fn joins_that_conflate() {
+    check("joins_that_conflate", 3_000, || run(CONFLATED_BOUND, "p/*", Policy::Conflate));
 }
 
 #[test]

@@ -49,6 +49,16 @@ const LONG_MS: u64 = 1 << 40;
 /// A thread that publishes batches of so many messages each, with numbers from 0. Every other has a time to live: so it goes alone, and a batch meets each
 /// outbox several times.
 pub(crate) fn publisher(broker: &Arc<Broker>, publisher: u8, batches: &'static [u8]) -> JoinHandle<()> {
+    watching_publisher(broker, publisher, batches, || {})
+}
+
+/// As [`publisher`], and calls `watch` after each batch.
+pub(crate) fn watching_publisher(
+    broker: &Arc<Broker>,
+    publisher: u8,
+    batches: &'static [u8],
+    watch: impl Fn() + Send + 'static,
+) -> JoinHandle<()> {
     let mut connection = Connection::new(broker);
     thread::spawn(move || {
         let mut number = 0;
@@ -56,15 +66,12 @@ pub(crate) fn publisher(broker: &Arc<Broker>, publisher: u8, batches: &'static [
             connection.send(|out| {
                 for _ in 0..*batch {
                     let ttl_ms = (number % 2 == 1).then_some(LONG_MS);
-                    publish_with(
-                        out,
-                        publisher,
-                        number,
-                        &PublishOptions { ttl_ms, ..PublishOptions::default() },
-                    );
+                    let options = PublishOptions { ttl_ms, ..PublishOptions::default() };
+                    publish_with(out, publisher, number, &options);
                     number += 1;
                 }
             });
+            watch();
         }
     })
 }
