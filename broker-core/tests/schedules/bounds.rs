@@ -20,27 +20,27 @@ const CONFLATED_BOUND: usize = 2 * (FRAME_BYTES + 128) + 3;
 
 #[test]
 fn bound_under_skip() {
-    check("bound_under_skip", 2_500, || run(Policy::Skip, BOUND));
+    check("bound_under_skip", 5_000, || run(Policy::Skip, BOUND));
 }
 
 #[test]
 fn bound_under_drop_oldest() {
-    check("bound_under_drop_oldest", 2_500, || run(Policy::DropOldest, BOUND));
+    check("bound_under_drop_oldest", 5_000, || run(Policy::DropOldest, BOUND));
 }
 
 #[test]
 fn bound_under_drop_newest() {
-    check("bound_under_drop_newest", 2_500, || run(Policy::DropNewest, BOUND));
+    check("bound_under_drop_newest", 5_000, || run(Policy::DropNewest, BOUND));
 }
 
 #[test]
 fn bound_under_conflate() {
-    check("bound_under_conflate", 2_500, || run(Policy::Conflate, BOUND));
+    check("bound_under_conflate", 5_000, || run(Policy::Conflate, BOUND));
 }
 
 #[test]
 fn newest_under_conflate() {
-    check("newest_under_conflate", 2_500, || run(Policy::Conflate, CONFLATED_BOUND));
+    check("newest_under_conflate", 5_000, || run(Policy::Conflate, CONFLATED_BOUND));
 }
 
 fn run(policy: Policy, bound: usize) {

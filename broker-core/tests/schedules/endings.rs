@@ -15,7 +15,7 @@ const BATCHES: [&[u8]; 2] = [&[1, 2, 1], &[2, 1, 1]];
 /// Everything is written that was pushed before.
 #[test]
 fn endings_of_a_session_that_reads() {
-    check("endings_of_a_session_that_reads", 4_000, || {
+    check("endings_of_a_session_that_reads", 8_000, || {
         let broker = broker(1 << 20);
         let subscriber = subscriber(&broker, "p/*", &under(Policy::Skip)).with_writer();
         let publishers: Vec<_> =
@@ -47,7 +47,7 @@ fn endings_of_a_session_that_reads() {
 /// The peer goes while it is written to.
 #[test]
 fn endings_of_a_socket_that_fails() {
-    check("endings_of_a_socket_that_fails", 4_000, || {
+    check("endings_of_a_socket_that_fails", 8_000, || {
         let broker = broker(1 << 20);
         let subscriber = subscriber(&broker, "p/*", &under(Policy::Skip)).with_writer();
         let publishers: Vec<_> =

@@ -13,12 +13,12 @@ const BATCHES: [&[u8]; 2] = [&[1, 2, 1], &[2, 1, 1]];
 
 #[test]
 fn groups_with_a_member_that_leaves() {
-    check("groups_with_a_member_that_leaves", 3_000, || run(false));
+    check("groups_with_a_member_that_leaves", 6_000, || run(false));
 }
 
 #[test]
 fn groups_with_a_member_that_goes() {
-    check("groups_with_a_member_that_goes", 3_000, || run(true));
+    check("groups_with_a_member_that_goes", 6_000, || run(true));
 }
 
 fn run(goes: bool) {

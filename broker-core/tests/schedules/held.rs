@@ -19,7 +19,7 @@ const BOUND: usize = 2 * FRAME_BYTES + 3;
 /// The subscriber reads, in pieces, and in the end everything.
 #[test]
 fn held_until_there_is_room() {
-    check("held_until_there_is_room", 4_000, || {
+    check("held_until_there_is_room", 8_000, || {
         let broker = broker(BOUND);
         let subscriber = subscriber(&broker, "p/*", &under(Policy::Block)).with_writer();
         let publishers: Vec<_> =
@@ -40,7 +40,7 @@ fn held_until_there_is_room() {
 /// The subscriber goes: its peer breaks off, or the server ends its session.
 #[test]
 fn held_by_one_that_goes() {
-    check("held_by_one_that_goes", 4_000, || {
+    check("held_by_one_that_goes", 8_000, || {
         let broker = broker(BOUND);
         let subscriber = subscriber(&broker, "p/*", &under(Policy::Block)).with_writer();
         let publishers: Vec<_> =
@@ -66,7 +66,7 @@ fn held_by_one_that_goes() {
 /// Two are held back. The time of one is over at the moment at which the subscriber reads something, or goes: the other one is told.
 #[test]
 fn held_beside_one_whose_time_is_over() {
-    check("held_beside_one_whose_time_is_over", 4_000, || {
+    check("held_beside_one_whose_time_is_over", 8_000, || {
         let broker = broker(BOUND);
         // Without its writer at first: nothing moves before both are held back.
         let subscriber = subscriber(&broker, "p/*", &under(Policy::Block));
@@ -116,7 +116,7 @@ fn held_beside_one_whose_time_is_over() {
 /// A publisher goes while it is held back with a message that is too large: what stands behind it fits, though nobody reads.
 #[test]
 fn held_behind_one_that_goes() {
-    check("held_behind_one_that_goes", 4_000, || {
+    check("held_behind_one_that_goes", 8_000, || {
         let limits = Limits { outbox_bytes_max: 7 * FRAME_BYTES, policy: Policy::Block, ..Limits::default() };
         let broker = Arc::new(Broker::new(limits));
         // One that is not told what it misses: that would fill the outbox.
@@ -148,7 +148,7 @@ fn held_behind_one_that_goes() {
 /// Messages under another policy make room for what stands in line: whose it is is told, though nobody reads.
 #[test]
 fn held_beside_one_that_skips() {
-    check("held_beside_one_that_skips", 4_000, || {
+    check("held_beside_one_that_skips", 8_000, || {
         let broker = broker(BOUND);
         let mut subscriber = subscriber(&broker, "p/0", &under(Policy::Block));
         subscriber.send(|out| encode::subscribe(out, "p/1", &under(Policy::Skip)));

@@ -17,24 +17,24 @@ const CONFLATED_BOUND: usize = 3 * (FRAME_BYTES + 128);
 
 #[test]
 fn joins_with_room() {
-    check("joins_with_room", 4_000, || run(1 << 20, "p/*", Policy::Skip));
+    check("joins_with_room", 8_000, || run(1 << 20, "p/*", Policy::Skip));
 }
 
 /// Retained messages wait for room, again and again.
 #[test]
 fn joins_at_the_bound() {
-    check("joins_at_the_bound", 4_000, || run(2 * FRAME_BYTES + 3, "p/*", Policy::Block));
+    check("joins_at_the_bound", 8_000, || run(2 * FRAME_BYTES + 3, "p/*", Policy::Block));
 }
 
 /// What is newer takes the place of what waits.
 #[test]
 fn joins_that_conflate() {
-    check("joins_that_conflate", 3_000, || run(CONFLATED_BOUND, "p/*", Policy::Conflate));
+    check("joins_that_conflate", 6_000, || run(CONFLATED_BOUND, "p/*", Policy::Conflate));
 }
 
 #[test]
 fn joins_of_one_topic() {
-    check("joins_of_one_topic", 3_000, || run(1 << 20, "p/0", Policy::Skip));
+    check("joins_of_one_topic", 6_000, || run(1 << 20, "p/0", Policy::Skip));
 }
 
 fn run(bound: usize, pattern: &'static str, policy: Policy) {

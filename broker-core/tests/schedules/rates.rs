@@ -23,7 +23,7 @@ struct Calls {
 
 #[test]
 fn rates_release_the_newest() {
-    check("rates_release_the_newest", 4_000, || {
+    check("rates_release_the_newest", 8_000, || {
         let broker = broker(1 << 20);
         let calls = Arc::new((Mutex::new(Calls::default()), Condvar::new()));
         let hook = Arc::clone(&calls);

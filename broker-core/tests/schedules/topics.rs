@@ -12,7 +12,7 @@ use crate::messages::{join, publish_with};
 
 #[test]
 fn topics_come_and_go() {
-    check("topics_come_and_go", 4_000, || {
+    check("topics_come_and_go", 8_000, || {
         let broker = Arc::new(Broker::new(Limits { retained_messages_max: 2, ..Limits::default() }));
         let publishers: Vec<_> = [[0, 1, 0, 2], [2, 0, 1, 1]]
             .into_iter()

@@ -13,14 +13,14 @@ const BATCHES: [&[u8]; 3] = [&[1, 3, 1], &[2, 2], &[1, 1, 1]];
 /// The socket takes everything: what publishers write, and what they leave to one another.
 #[test]
 fn turns_at_an_open_socket() {
-    check("turns_at_an_open_socket", 4_000, || run(|_| vec![usize::MAX]));
+    check("turns_at_an_open_socket", 8_000, || run(|_| vec![usize::MAX]));
 }
 
 /// The socket takes a few bytes at a time, so that a frame is torn and the owner has to go on.
 #[test]
 fn turns_at_a_socket_that_blocks() {
     let pieces = |rng: &mut dyn FnMut(usize) -> usize| vec![1 + rng(20), 1 + rng(40), usize::MAX];
-    check("turns_at_a_socket_that_blocks", 4_000, move || run(pieces));
+    check("turns_at_a_socket_that_blocks", 8_000, move || run(pieces));
 }
 
 fn run(pieces: impl Fn(&mut dyn FnMut(usize) -> usize) -> Vec<usize>) {
