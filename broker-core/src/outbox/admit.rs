@@ -34,12 +34,14 @@ pub(crate) struct Parcel<'a> {
     /// When they are no longer worth sending, in monotonic milliseconds.
     pub(crate) expires_ms: u64,
     pub(crate) origin: Origin<'a>,
+    /// Where the last of them begins, if all are known to be of one topic.
+    pub(crate) newest: Option<usize>,
 }
 
 impl<'a> Parcel<'a> {
     /// Retained messages, and what else the broker says of itself.
     pub(crate) fn retained(subscription: &'a Arc<Subscription>, messages: u64) -> Self {
-        Parcel { subscription, messages, expires_ms: NEVER, origin: Origin::Retained }
+        Parcel { subscription, messages, expires_ms: NEVER, origin: Origin::Retained, newest: None }
     }
 
     pub(super) fn label(&self) -> Label<'a> {
@@ -66,7 +68,7 @@ impl Queue {
     /// Messages of a subscription with a `max_rate`, one by one.
     fn admit_limited(&mut self, frames: Frames<'_>, parcel: &Parcel<'_>, interval_us: u64) -> bool {
         let now_us = self.losses.now().monotonic_ms.saturating_mul(1000);
-        let single = Parcel { messages: 1, ..*parcel };
+        let single = Parcel { messages: 1, newest: None, ..*parcel };
         let speech = self.speech;
         let mut held = false;
         split(frames, speech, |frame| {
@@ -90,7 +92,8 @@ impl Queue {
     fn admit_released(&mut self, chunk: &Chunk) {
         let Some(owner) = chunk.subscription() else { return };
         let (messages, expires_ms) = (chunk.messages(), chunk.expires_ms);
-        let parcel = Parcel { subscription: owner, messages, expires_ms, origin: Origin::Server };
+        let parcel =
+            Parcel { subscription: owner, messages, expires_ms, origin: Origin::Server, newest: None };
         self.admit_now(chunk.frames(), &parcel);
     }
 
@@ -178,7 +181,7 @@ impl Queue {
 
     /// Messages that are larger than the bound together, one by one: a run is made for the bound of native sessions.
     fn admit_apart(&mut self, frames: Frames<'_>, parcel: &Parcel<'_>) -> bool {
-        let single = Parcel { messages: 1, ..*parcel };
+        let single = Parcel { messages: 1, newest: None, ..*parcel };
         let mut held = false;
         split(frames, self.speech, |frame| held |= self.admit_now(frame, &single));
         held
@@ -252,19 +255,30 @@ impl Queue {
             self.conflate();
         }
         // Of several in a row to one topic only the last is looked up: a subscriber that reads nothing costs its publishers little.
-        let (speech, mut older) = (self.speech, 0);
-        split_newest(frames, speech, &mut older, |frame| {
-            // What stands in line may be of the same topic, and older.
-            if !self.line.is_empty() && !self.waiting.knows(frame.bytes(), owner) {
-                return self.losses.miss(owner, 1);
+        let mut older = 0;
+        let newest = parcel.newest.filter(|_| parcel.messages > 1).and_then(|at| frames.bytes().get(at..));
+        match newest {
+            Some(newest) => {
+                older = parcel.messages - 1;
+                self.renew(Frames::Copied(newest), parcel);
             }
-            let losses = &mut self.losses;
-            self.waiting.renew(frame, owner, parcel.expires_ms, &mut |owner| losses.miss(owner, 1));
-            self.keep_bound();
-        });
+            None => split_newest(frames, self.speech, &mut older, |frame| self.renew(frame, parcel)),
+        }
         if older > 0 {
             self.losses.miss(owner, older);
         }
+    }
+
+    /// Puts a message in the place of the one of its topic that waits, if one does.
+    fn renew(&mut self, frame: Frames<'_>, parcel: &Parcel<'_>) {
+        let owner = parcel.subscription;
+        // What stands in line may be of the same topic, and older.
+        if !self.line.is_empty() && !self.waiting.knows(frame.bytes(), owner) {
+            return self.losses.miss(owner, 1);
+        }
+        let losses = &mut self.losses;
+        self.waiting.renew(frame, owner, parcel.expires_ms, &mut |owner| losses.miss(owner, 1));
+        self.keep_bound();
     }
 
     /// Begins to keep the newest of each topic alone.

@@ -37,6 +37,10 @@ pub(super) struct Run {
     expires_ms: u64,
     /// How long it may become.
     bytes_max: usize,
+    /// The place of the topic of its messages, while all are to one.
+    slot: Option<usize>,
+    /// Where its last message begins in `plain`.
+    last: usize,
     others: Others,
 }
 
@@ -60,6 +64,7 @@ impl Run {
             self.others.start(&targets, if first <= expected { expected } else { 0 }, batch, number);
         }
         self.expires_ms = NEVER;
+        self.slot = None;
         self.targets = Some(targets);
     }
 
@@ -69,6 +74,12 @@ impl Run {
         self.messages += 1;
         self.content_bytes += message.content_bytes() as u64;
         if !targets.plain.is_empty() {
+            if self.messages == 1 {
+                self.slot = Some(slot);
+            } else if self.slot != Some(slot) {
+                self.slot = None;
+            }
+            self.last = self.plain.len();
             message.plain(&mut self.plain);
         }
         if !targets.is_plain() {
@@ -101,6 +112,7 @@ impl Run {
 
     /// The place of a topic may have become another's.
     pub(super) fn forget_heads(&mut self) {
+        self.slot = None;
         self.others.forget_heads();
     }
 
@@ -111,11 +123,15 @@ impl Run {
         let messages = mem::take(&mut self.messages);
         let content_bytes = mem::take(&mut self.content_bytes);
         let origin = home.map_or(Origin::Server, Origin::Session);
-        let mut delivery = Delivery { messages, expires_ms: self.expires_ms, origin, batch, effects };
+        let newest = self.slot.map(|_| self.last);
+        let mut delivery =
+            Delivery { messages, expires_ms: self.expires_ms, origin, batch, newest: None, effects };
         if let Some(shared) = self.shared.take() {
             delivery.share(&shared, content_bytes, &targets.plain);
         }
+        delivery.newest = newest;
         delivery.hand_over(&mut self.plain, content_bytes, &targets.plain);
+        delivery.newest = None;
         if !targets.is_plain() {
             self.others.commit(&targets, content_bytes, &mut delivery);
         }
@@ -137,6 +153,8 @@ pub(super) struct Delivery<'a> {
     expires_ms: u64,
     origin: Origin<'a>,
     batch: u64,
+    /// See [`Parcel::newest`].
+    newest: Option<usize>,
     effects: &'a mut Effects,
 }
 
@@ -202,7 +220,8 @@ impl Delivery<'_> {
     fn push(&mut self, target: &Target, frames: Frames<'_>, messages: u64, payload_bytes: u64) {
         let Target { outbox, subscription } = target;
         outbox.count_payload(payload_bytes);
-        let parcel = Parcel { subscription, messages, expires_ms: self.expires_ms, origin: self.origin };
+        let Delivery { expires_ms, origin, newest, .. } = *self;
+        let parcel = Parcel { subscription, messages, expires_ms, origin, newest };
         let pushed = outbox.push(frames, &parcel, self.batch);
         if pushed.flush {
             self.effects.touched.push(Arc::clone(outbox));

@@ -35,7 +35,8 @@ fn a_skip_keeps_its_buffers_and_no_more_than_the_bound() {
         let frames = if number % 100 == 99 { large } else { Frames::Copied(&[0; 1000]) };
         let skips = queue.waiting.bytes() + frames.len() > BYTES_MAX;
         let origin = Origin::Server;
-        let parcel = Parcel { subscription: &subscription, messages: 1, expires_ms: NEVER, origin };
+        let parcel =
+            Parcel { subscription: &subscription, messages: 1, expires_ms: NEVER, origin, newest: None };
         queue.push(frames, &parcel);
         if skips {
             let (spare, _) = queue.waiting.spare();
@@ -71,7 +72,13 @@ fn who_waits_for_room_is_told_when_what_waited_is_over() {
     let pattern = Pattern::glob("*").unwrap();
     let subscription = Arc::new(Subscription::new(pattern, SubscriptionOptions::default()));
     let mut queue = Queue::new(Speech::Native, 100);
-    let parcel = Parcel { subscription: &subscription, messages: 1, expires_ms: 5, origin: Origin::Server };
+    let parcel = Parcel {
+        subscription: &subscription,
+        messages: 1,
+        expires_ms: 5,
+        origin: Origin::Server,
+        newest: None,
+    };
     queue.push(Frames::Copied(&[0; 90]), &parcel);
     queue.wants_room = Some(50);
     let clock = Arc::new(CoarseClock::default());
@@ -95,7 +102,8 @@ fn a_lagged_that_was_not_written_is_told_before_what_conflate_put_in_front() {
         let mut frame = Vec::new();
         native::encode::message(&mut frame, topic, &[number]);
         let origin = Origin::Server;
-        let parcel = Parcel { subscription: &subscription, messages: 1, expires_ms: NEVER, origin };
+        let parcel =
+            Parcel { subscription: &subscription, messages: 1, expires_ms: NEVER, origin, newest: None };
         queue.push(Frames::Copied(&frame), &parcel);
     };
     let write_nothing = |queue: &mut Queue, flushed: Flushed| {
@@ -131,7 +139,13 @@ fn a_chunk_that_was_written_up_to_what_conflate_took_back_is_written() {
     let push = |queue: &mut Queue, topic: &str, expires_ms: u64| {
         let mut frame = Vec::new();
         native::encode::message(&mut frame, topic, &[1]);
-        let parcel = Parcel { subscription: &subscription, messages: 1, expires_ms, origin: Origin::Server };
+        let parcel = Parcel {
+            subscription: &subscription,
+            messages: 1,
+            expires_ms,
+            origin: Origin::Server,
+            newest: None,
+        };
         queue.push(Frames::Copied(&frame), &parcel);
         frame.len()
     };
