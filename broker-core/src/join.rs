@@ -15,7 +15,7 @@ use crate::routing::Subscription;
 use crate::topics::{Topic, Walk};
 
 /// Topics in one step, and bytes after which a step ends: some microseconds each.
-const TOPICS_PER_STEP: usize = 64;
+const TOPICS_PER_STEP: usize = 128;
 const BYTES_PER_STEP: usize = 64 << 10;
 
 #[derive(Debug)]
@@ -131,7 +131,14 @@ impl Join {
             let due_ms = topic.retained_frame(now, self.since, &self.subscription, &mut piece.frames);
             match due_ms {
                 None => {}
-                Some(NEVER) => piece.topics.push(topic),
+                Some(NEVER) => {
+                    if piece.topics.is_empty() {
+                        // As if all were as long as the first.
+                        let expected = piece.frames.len().saturating_mul(self.topics.len());
+                        piece.frames.reserve(expected.min(BYTES_PER_STEP));
+                    }
+                    piece.topics.push(topic);
+                }
                 Some(due_ms) if piece.topics.is_empty() => {
                     piece.topics.push(topic);
                     piece.due_ms = due_ms;

@@ -55,6 +55,12 @@ pub trait Link: Send + Sync {
     /// There is something to write: have it written by somebody else, soon.
     fn wake(&self);
 
+    /// The same, where what one batch left is to be written to many: it may be done for all of them together.
+    fn flush_soon(&self, outbox: &Arc<Outbox>) {
+        let _ = outbox;
+        self.wake();
+    }
+
     /// There is room again in the outbox of a session that waited for it: it may go on.
     fn room(&self);
 }

@@ -237,8 +237,9 @@ impl Publisher {
         batch.broker.topics().evict();
     }
 
-    /// Ends the batch: ends the subscriptions that have had their last message, and flushes each outbox that was touched. No lock may be held.
-    pub(crate) fn flush(&mut self, broker: &Broker) {
+    /// Ends the batch: ends the subscriptions that have had their last message, and flushes each outbox that was touched. Returns how many of those
+    /// were left to others. No lock may be held.
+    pub(crate) fn flush(&mut self, broker: &Broker) -> usize {
         let Effects { touched, ended, due, .. } = &mut self.effects;
         if !ended.is_empty() {
             broker.end_targets(std::mem::take(ended));
@@ -246,13 +247,14 @@ impl Publisher {
         self.batch += 1;
         self.work = 0;
         self.bytes = 0;
-        flush_all(touched);
+        let left = flush_all(touched);
         if touched.capacity() > 1024 {
             *touched = Vec::new();
         }
         for outbox in std::mem::take(due) {
             broker.pending().note(&outbox);
         }
+        left
     }
 
     /// The topic is not in the cache, or not as it is now.
@@ -285,12 +287,14 @@ impl Publisher {
     }
 }
 
-/// Has what was pushed written, by this thread where that is little work.
-pub(crate) fn flush_all(outboxes: &mut Vec<Arc<Outbox>>) {
+/// Has what was pushed written, by this thread where that is little work. Returns how many outboxes were left to others.
+pub(crate) fn flush_all(outboxes: &mut Vec<Arc<Outbox>>) -> usize {
     let inline = outboxes.len() <= FLUSHED_INLINE_MAX;
+    let left = if inline { 0 } else { outboxes.len() };
     for outbox in outboxes.drain(..) {
-        if inline { outbox.link().flush_now(&outbox) } else { outbox.link().wake() }
+        if inline { outbox.link().flush_now(&outbox) } else { outbox.link().flush_soon(&outbox) }
     }
+    left
 }
 
 impl Pending {

@@ -53,7 +53,7 @@ impl Serving<'_> {
 
     /// The end of a turn in which `consumed` bytes were handled: flushes what it touched.
     pub(crate) fn finish(&mut self, now: Now, consumed: usize, next: Next) -> Progress {
-        self.publisher.flush(self.broker);
+        let left = self.publisher.flush(self.broker);
         if std::mem::take(self.said) || next == Next::End {
             self.outbox.link().flush_now(self.outbox);
         }
@@ -64,7 +64,8 @@ impl Serving<'_> {
             _ => next,
         };
         self.info.held.store(matches!(next, Next::Room | Next::Held { .. }), Relaxed);
-        Progress { consumed, next }
+        let joins = self.join.is_some();
+        Progress { consumed, next, left, joins }
     }
 
     /// The session ends, with these subscriptions. It leaves nothing behind but its outbox.

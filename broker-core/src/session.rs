@@ -65,6 +65,10 @@ pub struct Progress {
     pub consumed: usize,
     /// What the session waits for.
     pub next: Next,
+    /// Outboxes that it put something into, and left to others to write.
+    pub left: usize,
+    /// It is sending retained messages, and has not sent all.
+    pub joins: bool,
 }
 
 /// What a session waits for.

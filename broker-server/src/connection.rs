@@ -3,7 +3,9 @@
 
 mod buffer;
 mod client;
+mod flusher;
 mod link;
+mod pace;
 mod reader;
 mod writer;
 
@@ -18,6 +20,7 @@ use tracing::debug;
 
 use self::buffer::BufferPool;
 use self::client::Client;
+pub(crate) use self::flusher::Flusher;
 use self::link::SocketLink;
 use crate::auth::Gate;
 use crate::clock::Clock;
@@ -58,10 +61,17 @@ impl Shared {
 
 /// Serves a client until it goes, does something wrong, or the server ends its session. The figures of the session stand until
 /// then, and are added to the broker's behind it.
-pub(crate) async fn serve(shared: Arc<Shared>, protocol: Protocol, stream: TcpStream, peer: SocketAddr) {
+/// `flusher` is that of the thread, if it has one.
+pub(crate) async fn serve(
+    shared: Arc<Shared>,
+    protocol: Protocol,
+    stream: TcpStream,
+    peer: SocketAddr,
+    flusher: Option<Arc<Flusher>>,
+) {
     match protocol {
-        Protocol::Native => serve_as::<Session>(shared, stream, peer, None).await,
-        Protocol::Nats => serve_as::<NatsSession>(shared, stream, peer, None).await,
+        Protocol::Native => serve_as::<Session>(shared, stream, peer, flusher, None).await,
+        Protocol::Nats => serve_as::<NatsSession>(shared, stream, peer, flusher, None).await,
     }
 }
 
@@ -72,17 +82,18 @@ pub(crate) async fn refuse_nats(
     peer: SocketAddr,
     reason: CloseReason,
 ) {
-    serve_as::<NatsSession>(shared, stream, peer, Some(reason)).await;
+    serve_as::<NatsSession>(shared, stream, peer, None, Some(reason)).await;
 }
 
 async fn serve_as<C: Client>(
     shared: Arc<Shared>,
     stream: TcpStream,
     peer: SocketAddr,
+    flusher: Option<Arc<Flusher>>,
     refused: Option<CloseReason>,
 ) {
     let (read_half, write_half) = stream.into_split();
-    let link = Arc::new(SocketLink::new(write_half));
+    let link = Arc::new(SocketLink::new(write_half, flusher));
     let mut session = C::begin(&shared, peer, Arc::clone(&link) as Arc<dyn Link>);
     let outbox = Arc::clone(session.outbox());
     let id = session.info().id;

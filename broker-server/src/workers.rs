@@ -17,7 +17,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
-use crate::connection::{self, Protocol, Shared};
+use crate::connection::{self, Flusher, Protocol, Shared};
 
 /// The threads. Dropping it ends them, and what runs on them.
 #[derive(Debug)]
@@ -30,6 +30,7 @@ pub(crate) struct Workers {
 struct Worker {
     runtime: Handle,
     connections: Arc<AtomicUsize>,
+    flusher: Arc<Flusher>,
 }
 
 impl Workers {
@@ -53,7 +54,7 @@ impl Workers {
     ) {
         let Some(worker) = self.workers.iter().min_by_key(|worker| worker.connections.load(Relaxed)) else {
             tasks.spawn(async move {
-                connection::serve(shared, protocol, stream, peer).await;
+                connection::serve(shared, protocol, stream, peer, None).await;
                 drop(place);
             });
             return;
@@ -63,9 +64,10 @@ impl Workers {
             Ok(stream) => stream,
             Err(error) => return debug!(%peer, %error, "a connection could not be handed over"),
         };
+        let flusher = Some(Arc::clone(&worker.flusher));
         let serve = async move {
             match TcpStream::from_std(stream) {
-                Ok(stream) => connection::serve(shared, protocol, stream, peer).await,
+                Ok(stream) => connection::serve(shared, protocol, stream, peer, flusher).await,
                 Err(error) => debug!(%peer, %error, "a connection could not be handed over"),
             }
             drop((served, place));
@@ -94,8 +96,10 @@ impl Worker {
     fn start(index: usize, stop: CancellationToken) -> io::Result<Self> {
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
+        let flusher = Arc::<Flusher>::default();
+        runtime.spawn(Arc::clone(&flusher).run());
         let run = move || runtime.block_on(stop.cancelled());
         thread::Builder::new().name(format!("worker-{index}")).spawn(run)?;
-        Ok(Worker { runtime: handle, connections: Arc::default() })
+        Ok(Worker { runtime: handle, connections: Arc::default(), flusher })
     }
 }

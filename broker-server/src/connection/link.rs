@@ -2,10 +2,13 @@
 
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
+use std::sync::Arc;
 
 use broker_core::outbox::{Link, Outbox};
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Notify;
+
+use super::flusher::Flusher;
 
 /// What a publisher writes to somebody else's socket before it goes back to its own work.
 const INLINE_BYTES: usize = 256 << 10;
@@ -15,11 +18,13 @@ pub(super) struct SocketLink {
     half: OwnedWriteHalf,
     writer: Notify,
     room: Notify,
+    /// Of its thread, if that has one.
+    flusher: Option<Arc<Flusher>>,
 }
 
 impl SocketLink {
-    pub(super) fn new(half: OwnedWriteHalf) -> Self {
-        SocketLink { half, writer: Notify::new(), room: Notify::new() }
+    pub(super) fn new(half: OwnedWriteHalf, flusher: Option<Arc<Flusher>>) -> Self {
+        SocketLink { half, writer: Notify::new(), room: Notify::new(), flusher }
     }
 
     /// Writes what the socket takes at once.
@@ -72,6 +77,13 @@ impl Link for SocketLink {
 
     fn wake(&self) {
         self.wake_writer();
+    }
+
+    fn flush_soon(&self, outbox: &Arc<Outbox>) {
+        match &self.flusher {
+            Some(flusher) => flusher.add(outbox),
+            None => self.wake_writer(),
+        }
     }
 
     fn room(&self) {

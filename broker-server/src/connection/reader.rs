@@ -18,6 +18,7 @@ use super::Shared;
 use super::buffer::ReadBuffer;
 use super::client::Client;
 use super::link::SocketLink;
+use super::pace::Pace;
 
 /// Reads in one turn: about a millisecond of work.
 const READS_PER_TURN: u32 = 8;
@@ -35,6 +36,7 @@ pub(super) async fn run<C: Client>(
     let mut buffer = ReadBuffer::default();
     let mut next = Next::Read { needed: 0 };
     let mut reads = 0_u32;
+    let mut pace = Pace::default();
     loop {
         // A client that always has more to say must not keep the others of this thread waiting.
         reads = reads.wrapping_add(1);
@@ -66,6 +68,7 @@ pub(super) async fn run<C: Client>(
         }
         let progress = session.handle(shared.clock.now(), buffer.unhandled());
         buffer.consume(progress.consumed);
+        pace.keep(&progress).await;
         next = progress.next;
     }
 }

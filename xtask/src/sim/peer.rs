@@ -194,7 +194,7 @@ impl Peer {
             AnySession::Native(session) => session.handle(now, buffer),
             AnySession::Nats(session) => session.handle(now, buffer),
         };
-        let Progress { consumed, next: then } = progress;
+        let Progress { consumed, next: then, .. } = progress;
         buffer.drain(..consumed.min(buffer.len()));
         *next = then;
         Read::Handled
