@@ -52,6 +52,7 @@ mod side;
 mod stamp;
 mod subscriber;
 mod taken;
+mod tenths;
 #[cfg(test)]
 mod tests;
 mod tracker;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::series::Exchange;
 use super::stamp::Stamp;
+use super::tenths::Tenths;
 
 /// The longest latency that is told apart, nanoseconds: 100 s. Longer ones count as that.
 const LATENCY_MAX: u64 = 100_000_000_000;
@@ -68,6 +69,7 @@ pub(crate) fn add(histogram: &mut Histogram<u64>, other: &Histogram<u64>) {
 /// sent and read together, so recording them one by one would be the dearest part of receiving.
 #[derive(Debug)]
 pub(crate) struct Latencies {
+    tenths: Tenths,
     /// The second that is being recorded.
     pair: Pair,
     second: u32,
@@ -84,6 +86,7 @@ impl Latencies {
     /// Hands full seconds to `exchange`. Measures nothing until told what.
     pub(crate) fn new(exchange: Arc<Exchange>) -> Self {
         Self {
+            tenths: Tenths::new(),
             pair: exchange.empty(),
             second: 0,
             second_ends: SECOND,
@@ -127,10 +130,11 @@ impl Latencies {
         }
     }
 
-    /// Records and hands over what is left.
-    pub(crate) fn finish(&mut self) {
+    /// Records and hands over what is left. Returns the p99 of each tenth of a second, nanoseconds.
+    pub(crate) fn finish(mut self) -> Vec<u64> {
         self.record();
         self.hand_over(self.second_ends);
+        self.tenths.finish()
     }
 
     fn record(&mut self) {
@@ -138,6 +142,7 @@ impl Latencies {
             let (intended, sent, now) = self.run;
             self.pair.corrected.saturating_record_n(now.saturating_sub(intended), self.run_length);
             self.pair.raw.saturating_record_n(now.saturating_sub(sent), self.run_length);
+            self.tenths.note(now, now.saturating_sub(intended), self.run_length);
             self.run = (0, 0, 0);
             self.run_length = 0;
         }

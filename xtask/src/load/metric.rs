@@ -84,12 +84,16 @@ pub(crate) const METRICS: [Metric; 36] = [
 /// What only some scenarios measure.
 pub(crate) const FIGURES: &[Metric] = &[
     metric("found_rate", PerSecond, More),
+    metric("p99_tenth", Micros, Less),
+    metric("p99_tenth_ratio", Share, Less),
     metric("p50_ratio", Share, Less),
     metric("p99_ratio", Share, Less),
     metric("slow_received", Count, Neither),
     metric("slow_skipped", Count, Neither),
     metric("slow_lost", Count, Less),
     metric("slow_closed", Count, Neither),
+    metric("slow_bounds", Bytes, Neither),
+    metric("memory_of_bounds", Share, Less),
     metric("joins", Count, Neither),
     metric("join_time", Seconds, Less),
     metric("join_time_max", Seconds, Less),

@@ -147,6 +147,9 @@ pub(crate) struct Outcome {
     pub(crate) figures: Vec<Figure>,
     /// The measured time, second by second.
     pub(crate) series: Vec<Second>,
+    /// The p99 of each tenth of a second, nanoseconds.
+    #[serde(skip)]
+    pub(crate) tenths: Vec<u64>,
     /// The histograms behind the latencies.
     #[serde(skip)]
     pub(crate) recording: Recording,
@@ -221,6 +224,7 @@ impl Outcome {
             checks: checks(sent, measured.books),
             figures: Vec::new(),
             series: measured.series,
+            tenths: Vec::new(),
             recording,
         }
     }

@@ -51,8 +51,9 @@ pub(crate) fn prepare(
     let half_of_cores = available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1));
     let threads = scenario.threads.unwrap_or(half_of_cores).max(1);
     let publishing_threads = threads.min(scenario.publishers.len());
+    let subscribers = scenario.subscribers.len();
     let mut publishing: Vec<PublishThread> =
-        (0..publishing_threads).map(PublishThread::new).collect::<Result<_>>()?;
+        (0..publishing_threads).map(|index| PublishThread::new(index, subscribers)).collect::<Result<_>>()?;
     let mut receiving: Vec<ReceiveThread> = (0..threads.min(scenario.subscribers.len()))
         .map(|index| ReceiveThread::new(index, exchange))
         .collect::<Result<_>>()?;

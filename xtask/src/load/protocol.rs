@@ -79,6 +79,8 @@ pub(crate) struct Terms<'a> {
 pub(crate) struct Greeting {
     /// Bytes that a payload may have.
     pub(crate) payload_bytes_max: Option<u64>,
+    /// Bytes that may wait for a session.
+    pub(crate) outbox_bytes_max: Option<u64>,
     /// Whether it speaks only under TLS.
     pub(crate) needs_tls: bool,
 }

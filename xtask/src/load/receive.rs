@@ -52,6 +52,8 @@ pub(crate) struct Received {
     pub(crate) subscribers: Vec<Subscriber>,
     /// How busy it was while measuring.
     pub(crate) busy: Busy,
+    /// The p99 of each tenth of a second, nanoseconds.
+    pub(crate) tenths: Vec<u64>,
 }
 
 impl ReceiveThread {
@@ -95,8 +97,8 @@ impl ReceiveThread {
             shared.abort();
         }
         result?;
-        self.latencies.finish();
         Ok(Received {
+            tenths: self.latencies.finish(),
             subscribers: self.links.into_iter().map(|link| link.subscriber).collect(),
             busy: self.busy,
         })

@@ -95,6 +95,7 @@ pub(crate) fn run(scenario: &Scenario, target: Target, watch: &mut dyn Watch) ->
         recording,
         series,
     });
+    outcome.tenths = received.iter().flat_map(|thread| thread.tenths.iter().copied()).collect();
     outcome.limited_by_generator = verdict(&publishers, &received, &outcome);
     for found in findings {
         outcome.checks.lost += found.lost;

@@ -109,6 +109,11 @@ impl Session {
         }
     }
 
+    /// What may wait for this session, where the server says so: bytes.
+    pub(crate) fn outbox_bytes_max(&self) -> Option<u64> {
+        self.greeting.outbox_bytes_max
+    }
+
     /// Sends whole frames.
     pub(crate) fn send(&mut self, frames: &[u8]) -> Result<()> {
         self.stream.write_all(frames).context("the server took no more bytes")

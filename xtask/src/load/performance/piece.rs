@@ -21,6 +21,37 @@ use crate::load::{beside, metric};
 
 /// Idle connections of the rows about memory.
 const IDLE_CONNECTIONS: usize = 10_000;
+/// What is shown of runs beside slow subscribers.
+const SLOW: [&str; 14] = [
+    "p50",
+    "p99",
+    "p99_tenth",
+    "p50_ratio",
+    "p99_ratio",
+    "p99_tenth_ratio",
+    "cpu",
+    "lost",
+    "slow_received",
+    "slow_skipped",
+    "slow_lost",
+    "slow_closed",
+    "memory",
+    "memory_of_bounds",
+];
+/// What is shown of runs beside joiners.
+const JOINS: [&str; 11] = [
+    "p50",
+    "p99",
+    "p99_tenth",
+    "p99_ratio",
+    "p99_tenth_ratio",
+    "joins",
+    "join_time",
+    "join_time_max",
+    "join_lost",
+    "lost",
+    "cpu",
+];
 /// Topics of the row about memory.
 const RETAINED_TOPICS: usize = 100_000;
 
@@ -35,6 +66,8 @@ pub(crate) enum Piece {
     SlowConsumer,
     /// Fifty good subscribers beside fifty slow ones, under every policy
     Policies,
+    /// Others beside one who joins a hundred thousand topics
+    Joins,
     /// Four sizes of payload, beside other servers, each in its own protocol
     Sizes,
     /// Many publishers, many subscribers, none: the same
@@ -91,11 +124,12 @@ impl Given {
 
 impl Piece {
     /// All that are measured, in the order in which `--report` alone does it: the soak comes last, it takes the longest.
-    pub(crate) const MEASURED: [Self; 10] = [
+    pub(crate) const MEASURED: [Self; 11] = [
         Self::Relay,
         Self::Memory,
         Self::SlowConsumer,
         Self::Policies,
+        Self::Joins,
         Self::Sizes,
         Self::Shapes,
         Self::Nats,
@@ -111,6 +145,7 @@ impl Piece {
             Self::Memory => "memory",
             Self::SlowConsumer => "slow-consumer",
             Self::Policies => "policies",
+            Self::Joins => "joins",
             Self::Sizes => "sizes",
             Self::Shapes => "shapes",
             Self::Nats => "nats",
@@ -131,8 +166,11 @@ impl Piece {
         match self {
             Self::Relay => compared(native, rows::relay(times)?, &[Peer::Relay]),
             Self::Memory => footprint(native),
-            Self::SlowConsumer => slow_consumers(native, &[rows::slow_consumer(times)?], given.runs),
-            Self::Policies => slow_consumers(native, &rows::policies(times)?, given.runs),
+            Self::SlowConsumer => with_and_without(native, &[rows::slow_consumer(times)?], &SLOW, given.runs),
+            Self::Policies => {
+                with_and_without(native, &rows::policies(given.times(1.0, 0.5))?, &SLOW, given.runs)
+            }
+            Self::Joins => with_and_without(native, &[rows::joins(times)?], &JOINS, given.runs),
             Self::Sizes => compared(native, rows::sizes(times)?, &ALL),
             Self::Shapes => compared(native, rows::shapes(times)?, &ALL),
             Self::Nats => compared(nats, rows::nats(times)?, &[Peer::NatsServer]),
@@ -185,28 +223,17 @@ fn footprint(bench: &Bench) -> Result<Found> {
     })
 }
 
-fn slow_consumers(bench: &Bench, scenarios: &[Scenario], runs: usize) -> Result<Found> {
+/// Scenarios with and without what happens beside their messages, in turn, and what the table shows of them.
+fn with_and_without(bench: &Bench, scenarios: &[Scenario], figures: &[&str], runs: usize) -> Result<Found> {
     let times = scenarios.first().context("nothing to run")?.times;
     let mut outcomes = Vec::new();
     for scenario in scenarios {
         let run = |scenario: &_, note: &str| bench.run(scenario, Peer::Broker, note);
         outcomes.extend(beside::run(scenario, runs, run)?);
     }
-    let figures = [
-        "p50",
-        "p99",
-        "p50_ratio",
-        "p99_ratio",
-        "lost",
-        "slow_received",
-        "slow_skipped",
-        "slow_lost",
-        "slow_closed",
-        "memory",
-    ];
     Ok(Found {
         how: how(runs, times),
-        tables: vec![by_scenario(&outcomes, &figures)],
+        tables: vec![by_scenario(&outcomes, figures)],
         figures: medians(&outcomes),
         outcomes,
     })

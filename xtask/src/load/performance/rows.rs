@@ -20,9 +20,13 @@ const EASY_RATE: f64 = 20_000.0;
 /// Bytes of a payload there: of 1 KiB this machine cannot deliver a hundred thousand a second to fifty.
 const SLOW_BYTES: usize = 128;
 /// How long it takes there until 8 MiB wait for each, and some in the sockets. Measured: about a second.
-const SLOW_WARM_UP: Duration = Duration::from_secs(2);
-/// The same at a fifth of the rate (measured: four seconds); or `block_timeout`, and the time to catch up with what was held back meanwhile.
-const LONG_WARM_UP: Duration = Duration::from_secs(8);
+const SLOW_WARM_UP: Duration = Duration::from_millis(1_200);
+/// The same at a fifth of the rate.
+const EASY_WARM_UP: Duration = Duration::from_secs(5);
+/// `block_timeout`, and the time to catch up with what was held back meanwhile.
+const BLOCK_WARM_UP: Duration = Duration::from_secs(7);
+/// Bytes of a retained message.
+const JOIN_BYTES: usize = 100;
 /// Bytes of a payload, from what a sensor says to a document.
 const SIZES: [usize; 4] = [16, 128, 1_024, 65_536];
 
@@ -94,6 +98,11 @@ pub(super) fn wildcard(times: Times) -> Result<Vec<Row>> {
     Ok(vec![Row { scenario, floors: vec![Floor::delivered(Peer::NatsServer, 1.5)] }])
 }
 
+/// One to one, beside subscribers that join one after the other.
+pub(super) fn joins(times: Times) -> Result<Scenario> {
+    Ok(plan(Kind::RetainedJoin, &ShapeArgs::default(), times)?.with_size(JOIN_BYTES))
+}
+
 /// Good subscribers beside a few that never read.
 pub(super) fn slow_consumer(times: Times) -> Result<Scenario> {
     plan(Kind::SlowConsumer, &ShapeArgs::default(), times)
@@ -110,19 +119,22 @@ pub(super) fn policies(times: Times) -> Result<Vec<Scenario>> {
             ..ShapeArgs::default()
         };
         // In a run of no time, for a test, there is no time for these either.
-        let warm_up = if policy == Policy::Block || rate < SLOW_RATE { LONG_WARM_UP } else { SLOW_WARM_UP };
+        let warm_up = match policy {
+            Policy::Block => BLOCK_WARM_UP,
+            _ if rate < SLOW_RATE => EASY_WARM_UP,
+            _ => SLOW_WARM_UP,
+        };
         let warm_up = warm_up.min(times.duration * 4).max(times.warm_up);
         let scenario = plan(Kind::SlowConsumer, &shape, Times { warm_up, ..times })?;
         Ok(scenario.with_size(SLOW_BYTES).with_rate(Some(rate)))
     };
     let never = Policy::ALL.map(|policy| (policy, SlowMode::Never, SLOW_RATE));
-    let others = [
-        (Policy::Skip, SlowMode::Rate, SLOW_RATE),
-        (Policy::Skip, SlowMode::Bursts, SLOW_RATE),
-        (Policy::Conflate, SlowMode::Bursts, SLOW_RATE),
-        (Policy::Skip, SlowMode::Never, EASY_RATE),
-    ];
-    never.into_iter().chain(others).map(row).collect()
+    // Who disconnects is gone after the first second, and who blocks and reads a little holds the publisher back for ever.
+    let read = [Policy::Skip, Policy::Conflate, Policy::DropOldest, Policy::DropNewest];
+    let slowly = read.map(|policy| (policy, SlowMode::Rate, SLOW_RATE));
+    let bursts = read.map(|policy| (policy, SlowMode::Bursts, SLOW_RATE));
+    let easy = (Policy::Skip, SlowMode::Never, EASY_RATE);
+    never.into_iter().chain(slowly).chain(bursts).chain([easy]).map(row).collect()
 }
 
 #[cfg(test)]
@@ -140,7 +152,9 @@ mod tests {
         for row in all.into_iter().flat_map(Result::unwrap) {
             row.scenario.check().unwrap();
         }
-        for scenario in policies(times).unwrap().into_iter().chain([slow_consumer(times).unwrap()]) {
+        for scenario in
+            policies(times).unwrap().into_iter().chain([slow_consumer(times).unwrap(), joins(times).unwrap()])
+        {
             scenario.check().unwrap();
         }
         assert!(nats(times).unwrap().iter().all(|row| row.scenario.rate.is_none() && row.floors.len() == 2));

@@ -78,7 +78,10 @@ pub(super) fn next<'a>(scanner: &mut FrameScanner, bytes: &'a [u8]) -> Result<Op
         Event::Message(message) => {
             Got::Message { topic: Cow::Borrowed(message.topic), payload: content(message.value) }
         }
-        Event::Welcome(_) => Got::Greeting(Greeting::default()),
+        Event::Welcome(welcome) => Got::Greeting(Greeting {
+            outbox_bytes_max: Some(welcome.outbox_bytes_max),
+            ..Greeting::default()
+        }),
         Event::Ok { id, .. } => Got::Answer(id),
         Event::Err { code, text, .. } => Got::Refused(format!("error {code}: {text}")),
         Event::Lagged { missed, .. } => Got::Lagged(missed),

@@ -88,7 +88,11 @@ pub(super) fn next(bytes: &[u8]) -> Result<Option<(Got<'_>, usize)>> {
         b"INFO" => {
             let Info { max_payload, tls_required } =
                 serde_json::from_slice(rest).context("its INFO is not what it should be")?;
-            Got::Greeting(Greeting { payload_bytes_max: max_payload, needs_tls: tls_required })
+            Got::Greeting(Greeting {
+                payload_bytes_max: max_payload,
+                needs_tls: tls_required,
+                ..Greeting::default()
+            })
         }
         _ => bail!("an unknown operation"),
     };

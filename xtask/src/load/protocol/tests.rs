@@ -131,7 +131,7 @@ fn nats_frames() {
         wire,
         &all.concat(),
         &[
-            Got::Greeting(Greeting { payload_bytes_max: Some(1 << 20), needs_tls: false }),
+            Got::Greeting(Greeting { payload_bytes_max: Some(1 << 20), ..Greeting::default() }),
             message("load.0", b"hello"),
             Got::Ping,
             Got::Answer(0),

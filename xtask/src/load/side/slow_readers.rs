@@ -103,6 +103,8 @@ fn is_next(next: &mut [u64], payload: &[u8]) -> bool {
 pub(super) struct SlowReaders {
     readers: Vec<Reader>,
     reads: Reads,
+    /// What may wait for all of them, where the server says so: bytes.
+    bounds: Option<u64>,
 }
 
 impl SlowReaders {
@@ -119,14 +121,16 @@ impl SlowReaders {
         let filters = Filter::all(target.wire, &patterns)?;
         let terms = Terms { policy, ..Terms::default() };
         let mut readers = Vec::with_capacity(count);
+        let mut bounds = None;
         for number in 0..count {
             signal::check()?;
             let mut session = Session::open(target.wire, target.address, &format!("slow {number}"))?;
             session.subscribe_to(&filters, terms).context("--policy")?;
+            bounds = session.outbox_bytes_max().map(|bytes| bytes + bounds.unwrap_or(0));
             let pipe = Pipe::new(session, target.wire, READ_TIMEOUT)?;
             readers.push(Reader::new(pipe, scenario.publishers.len()));
         }
-        Ok(Self { readers, reads })
+        Ok(Self { readers, reads, bounds })
     }
 
     /// Reads until publishing ends, as slowly as they do.
@@ -180,7 +184,11 @@ impl Work for SlowReaders {
             std::thread::sleep(READ_TIMEOUT);
         }
         self.drain(stage)?;
-        Ok(findings(&self.readers, stage.sent()))
+        let mut findings = findings(&self.readers, stage.sent());
+        if let Some(bounds) = self.bounds {
+            findings.count("slow_bounds", bounds);
+        }
+        Ok(findings)
     }
 }
 
