@@ -126,6 +126,7 @@ pub(super) const RETAINED_JOIN: &[Parameter] = &[
 pub(super) const SLOW_CONSUMER: &[Parameter] = &[
     count(Flag::Subs, 2, "good subscribers"),
     count(Flag::Slow, 10, "subscribers that do not read, or slowly"),
+    TOPICS,
     Parameter {
         flag: Flag::SlowMode,
         default: Default::Text("never; rate with --read-rate"),
