@@ -192,12 +192,13 @@
 //! | [`Pattern::matches`] | at most length of the text × length of the pattern, whatever its alternatives |
 //! | [`insert`](GlobTree::insert), [`remove`](GlobTree::remove) | the length of the pattern × the combinations of its alternatives; a hash of the value |
 //! | a query, for patterns without wildcards | one hash of the text |
+//! | for subjects `literal.*`, `literal.>` | a hash of the text up to its last dot; for tails one at each depth at which there are any, up to eight |
 //! | for patterns `literal*`, `*literal` | the bytes of the text that lead into them: a radix lookup from either end |
 //! | for all others | the states of the trie that the text leads into |
 //!
 //! The last one is a walk of an automaton whose states are the nodes of the trie. A state is alive at most once for each position of the
 //! text, whatever the patterns. [`matches`](GlobTree::matches) returns the steps it took: nodes entered, labels compared (one more for
-//! every 16 bytes of them), classes tested, positions of the text scanned for a star or a run, and ends of patterns looked at. With `n` bytes of
+//! every 16 bytes of them), parents of subjects looked up, classes tested, positions of the text scanned for a star or a run, and ends of patterns looked at. With `n` bytes of
 //! text, and a branch for each combination of a pattern's alternatives,
 //!
 //! > steps ≤ (n + 1) × (4 × [nodes](GlobTree::node_count) + bytes of labels / 16) + 2 × branches + patterns that are the text + 1.

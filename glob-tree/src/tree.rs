@@ -4,12 +4,13 @@
 //! when memory is given back. The wildcard patterns' shape is in `trie`, matching them in `walk`.
 //!
 //! Invariants: an entry has at least one value; it is in `index`, and in the list of its text in `exact` if its pattern is a literal,
-//! else once per branch in `suffixes` or `trie`; it has a mark if and only if it has several combinations.
+//! else once per branch in `families`, `suffixes` or `trie`; it has a mark if and only if it has several combinations.
 
 mod bag;
 mod batch;
 mod children;
 mod exact;
+mod families;
 mod iter;
 mod label;
 mod node;
@@ -29,6 +30,7 @@ use std::sync::OnceLock;
 use self::bag::Bag;
 pub use self::batch::Batch;
 use self::exact::Exact;
+use self::families::{Families, Known, Place, family_of};
 pub use self::iter::{Iter, Values};
 use self::label::Labels;
 use self::node::{End, Link};
@@ -55,6 +57,8 @@ pub struct GlobTree<V> {
     index: HashTable<u32>,
     /// The entries whose patterns match one text only.
     exact: Exact,
+    /// The branches that are a literal and a last token or a tail, by that literal.
+    families: Families,
     /// The branches that are a star and a literal, from their ends: `*.log` is the way `gol.` and a star.
     suffixes: Trie,
     /// All other branches.
@@ -96,6 +100,7 @@ impl<V> GlobTree<V> {
             entries: Slab::new(),
             index: HashTable::new(),
             exact: Exact::default(),
+            families: Families::default(),
             suffixes: Trie::new(),
             trie: Trie::new(),
             marks: Slab::new(),
@@ -150,7 +155,11 @@ impl<V> GlobTree<V> {
     ///
     /// Complexity: see the [crate's documentation](crate#complexity). No allocation once `scratch` is warm.
     pub fn matches<'t>(&'t self, text: &str, scratch: &mut Scratch, visit: impl FnMut(&'t V)) -> u64 {
-        self.matches_from(self.exact.get(text, hasher()), text, scratch, visit)
+        let mut known = Known { text, exact: self.exact.get(text, hasher()), ..Known::default() };
+        for place in self.families.places(text) {
+            known.look_up(&self.families, place, place.hash(text, hasher()));
+        }
+        self.matches_from(&known, scratch, visit)
     }
 
     /// Puts every value whose pattern matches the whole of `text` behind what is in `found`: as [`matches`](Self::matches).
@@ -161,17 +170,17 @@ impl<V> GlobTree<V> {
         self.matches(text, scratch, |value| found.extend([value]))
     }
 
-    /// As [`matches`](Self::matches), where the first entry of those that are `text` is known.
+    /// As [`matches`](Self::matches), where it is known what the tables hold for `text`.
     fn matches_from<'t>(
         &'t self,
-        exact: Option<u32>,
-        text: &str,
+        known: &Known<'_>,
         scratch: &mut Scratch,
         mut visit: impl FnMut(&'t V),
     ) -> u64 {
-        let Scratch { walk, found, visited } = scratch;
+        let Scratch { walk, found, visited, .. } = scratch;
+        let text = known.text;
         let mut steps = 1;
-        let mut same = exact;
+        let mut same = known.exact;
         while let Some(entry) = same.and_then(|id| self.entries[id].as_ref()) {
             steps += 1;
             entry.values.values().iter().for_each(&mut visit);
@@ -179,6 +188,8 @@ impl<V> GlobTree<V> {
         }
         // Collected first and visited then: reads that do not wait for each other are worth more than the detour.
         found.clear();
+        found.extend_from_slice(&known.families);
+        steps += known.lookups + known.families.len() as u64;
         let hides = self.hides(text);
         let mut hit = |id| {
             found.push(id);
@@ -200,7 +211,10 @@ impl<V> GlobTree<V> {
 
     /// Whether a pattern matches `text`. Stops at the first one.
     pub fn is_match(&self, text: &str, scratch: &mut Scratch) -> bool {
-        if self.exact.get(text, hasher()).is_some() {
+        let mut places = self.families.places(text);
+        let in_family =
+            |place: Place| self.families.get(text, place, place.hash(text, hasher())).next().is_some();
+        if self.exact.get(text, hasher()).is_some() || places.any(in_family) {
             return true;
         }
         let mut matched = false;
@@ -250,7 +264,9 @@ impl<V> GlobTree<V> {
         }
         let mut labels = Labels::default();
         pattern.each_branch(|branch| {
-            if let Some(back) = Backwards::of(branch) {
+            if let Some((parent, rest)) = family_of(branch) {
+                self.families.insert(parent, rest, id, hasher());
+            } else if let Some(back) = Backwards::of(branch) {
                 self.suffixes.insert(back.branch(), id, &mut labels);
             } else {
                 self.trie.insert(branch, id, &mut labels);
@@ -289,7 +305,9 @@ impl<V> GlobTree<V> {
             }
         }
         pattern.each_branch(|branch| {
-            if let Some(back) = Backwards::of(branch) {
+            if let Some((parent, rest)) = family_of(branch) {
+                self.families.remove(parent, rest, hasher());
+            } else if let Some(back) = Backwards::of(branch) {
                 self.suffixes.remove(back.branch(), id);
             } else {
                 self.trie.remove(branch, id);

@@ -106,6 +106,17 @@ impl<'p> Branch<'p> {
         (!literal.is_empty() && literal_length(literal) == literal.len()).then_some(literal)
     }
 
+    /// The literal of a branch that is one literal and a token or a tail, and that one.
+    pub(crate) fn parent(&self) -> Option<(&'p [u8], Element<'static>)> {
+        let (&last, literal) = self.bytes.split_last()?;
+        let wildcard = match last {
+            TOKEN => Element::Token,
+            TAIL => Element::Tail,
+            _ => return None,
+        };
+        (!literal.is_empty() && literal_length(literal) == literal.len()).then_some((literal, wildcard))
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }

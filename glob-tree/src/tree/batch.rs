@@ -1,11 +1,14 @@
-//! Many texts, prepared to be asked for together.
+//! Many texts, asked for together: at hand, or prepared.
 //!
-//! Owns what can be done before: the texts' hashes, and an order in which neighbours lead through the same nodes. What it saves is
-//! waiting for memory: lookups that do not depend on each other run side by side, and a node is read again while it is near.
+//! Owns what can be done before: the texts' hashes, and for a [`Batch`] an order in which neighbours lead through the same nodes. What it
+//! saves is waiting for memory: lookups that do not depend on each other run side by side, and a node is read again while it is near.
 
 use std::hash::BuildHasher;
+use std::hint::black_box;
 
-use super::{GlobTree, Scratch, hasher};
+use super::families::Place;
+use super::scratch::Lookup;
+use super::{GlobTree, Known, Scratch, hasher};
 
 /// So many exact lookups run side by side. (Measured: 8 is slower, 64 no faster.)
 const SIDE_BY_SIDE: usize = 32;
@@ -98,15 +101,65 @@ impl<V> GlobTree<V> {
         mut visit: impl FnMut(usize, &'t V),
     ) -> u64 {
         let mut steps = 0;
-        let mut exact = [None; SIDE_BY_SIDE];
         for items in batch.items.chunks(SIDE_BY_SIDE) {
-            for (exact, item) in exact.iter_mut().zip(items) {
-                *exact = self.exact.get_hashed(batch.text(item), item.hash);
+            let asked = items.iter().map(|item| (batch.text(item), item.hash));
+            let place = |at: usize| items.get(at).map_or(0, |item| item.index);
+            steps += self.matches_some(asked, scratch, |at, value| visit(place(at), value));
+        }
+        steps
+    }
+
+    /// Calls `visit` with the place of a text and a value, for every text and every value whose pattern matches it, one text after
+    /// the other. As [`matches`](Self::matches) for each of them, without waiting for the memory of one before that of the next.
+    pub fn matches_each<'t>(
+        &'t self,
+        texts: &[&str],
+        scratch: &mut Scratch,
+        mut visit: impl FnMut(usize, &'t V),
+    ) -> u64 {
+        let mut steps = 0;
+        let has_exact = !self.exact.is_empty();
+        for (first, texts) in (0..).step_by(SIDE_BY_SIDE).zip(texts.chunks(SIDE_BY_SIDE)) {
+            let mut hashes = [0; SIDE_BY_SIDE];
+            if has_exact {
+                hashes.iter_mut().zip(texts).for_each(|(hash, text)| *hash = hasher().hash_one(text));
             }
-            for (exact, item) in exact.iter().zip(items) {
-                let (text, index) = (batch.text(item), item.index);
-                steps += self.matches_from(*exact, text, scratch, |value| visit(index, value));
-            }
+            let asked = texts.iter().copied().zip(hashes);
+            steps += self.matches_some(asked, scratch, |at, value| visit(first + at, value));
+        }
+        steps
+    }
+
+    /// Up to [`SIDE_BY_SIDE`] texts, each with its hash.
+    fn matches_some<'t, 'a>(
+        &'t self,
+        asked: impl Iterator<Item = (&'a str, u64)>,
+        scratch: &mut Scratch,
+        mut visit: impl FnMut(usize, &'t V),
+    ) -> u64 {
+        let mut texts = 0;
+        // Each step for all of them, so that nothing but reads is between two reads: as many as the processor takes are under way at once.
+        let mut known: [Known<'a>; SIDE_BY_SIDE] = std::array::from_fn(|_| Known::default());
+        for (known, (text, hash)) in known.iter_mut().zip(asked) {
+            (known.text, known.exact) = (text, self.exact.get_hashed(text, hash));
+            texts += 1;
+        }
+        let known = known.get_mut(..texts).unwrap_or_default();
+        scratch.lookups.clear();
+        for (text, known) in known.iter().enumerate() {
+            let lookup = |place: Place| Lookup { text, place, hash: place.hash(known.text, hasher()) };
+            scratch.lookups.extend(self.families.places(known.text).map(lookup));
+        }
+        for lookup in &scratch.lookups {
+            let Some(known) = known.get_mut(lookup.text) else { break };
+            known.look_up(&self.families, lookup.place, lookup.hash);
+        }
+        let found = known.iter().flat_map(|known| known.exact.iter().chain(&known.families));
+        let values = |&id: &u32| self.entries[id].as_ref().map_or(0, |entry| entry.values.values().len());
+        black_box(found.map(values).sum::<usize>());
+        let mut steps = 0;
+        for (at, known) in known.iter().enumerate() {
+            steps += self.matches_from(known, scratch, |value| visit(at, value));
         }
         steps
     }

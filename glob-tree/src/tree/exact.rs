@@ -16,6 +16,10 @@ pub(super) struct Exact {
 }
 
 impl Exact {
+    pub(super) fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
     #[inline]
     pub(super) fn get(&self, text: &str, hasher: &RandomState) -> Option<u32> {
         if self.table.is_empty() {

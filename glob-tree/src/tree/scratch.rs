@@ -3,6 +3,8 @@
 //! Owns the memory of the walk and of "seen already in this query". A stamp counts only if it is this query's generation, so nothing is
 //! cleared between queries, and one scratch serves any number of trees in any order.
 
+use super::families::Place;
+
 /// The memory of a query. Make one for each thread that asks, and use it for all queries of that thread, whatever the tree.
 ///
 /// It grows with the largest query so far: eight bytes for each nested star and each pattern with alternatives of the tree (of paths, sixteen for
@@ -15,6 +17,18 @@ pub struct Scratch {
     pub(super) found: Vec<u32>,
     /// Those with several branches that were visited.
     pub(super) visited: Stamps,
+    /// Where families of texts that are asked for together are looked for.
+    pub(super) lookups: Vec<Lookup>,
+}
+
+/// A lookup that is prepared.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lookup {
+    /// The number of the text among those that are asked for together.
+    pub(super) text: usize,
+    pub(super) place: Place,
+    /// Of the parent that ends there.
+    pub(super) hash: u64,
 }
 
 /// What the walk over the trie needs.
@@ -96,5 +110,6 @@ impl Scratch {
             + stamps.stamps.capacity()
             + self.visited.stamps.capacity()
             + self.found.capacity()
+            + self.lookups.capacity()
     }
 }

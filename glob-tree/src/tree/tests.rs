@@ -3,13 +3,14 @@
 use super::*;
 
 fn mixed(number: usize) -> Pattern {
-    let text = match number % 7 {
+    let text = match number % 8 {
         5 => format!("*/suffix/{number}"),
         0 => format!("exact/{number}"),
         1 => format!("prefix/{number}/*"),
         2 => format!("*{number}*"),
         3 => format!("{{a,b{number}}}?*x"),
         4 => format!("[a-f]{number}*y*z"),
+        6 => return Pattern::subject(&format!("a.{number}.*")).unwrap(),
         _ => return Pattern::subject(&format!("a.*.{number}.>")).unwrap(),
     };
     Pattern::glob(&text).unwrap()
@@ -20,6 +21,7 @@ fn assert_nothing_is_left<V>(tree: &GlobTree<V>) {
     assert_eq!((tree.len(), tree.pattern_count(), tree.node_count()), (0, 0, 0));
     assert_eq!((tree.entries.capacity(), tree.trie.nodes.capacity()), (0, 0));
     assert_eq!((tree.index.capacity(), tree.exact.capacity(), tree.suffixes.nodes.capacity()), (0, 0, 0));
+    assert_eq!(tree.families.capacity(), 0);
     assert_eq!((tree.marks.slot_count(), tree.trie.marks.slot_count()), (0, 0));
 }
 
@@ -107,6 +109,8 @@ fn a_warm_scratch_asks_for_no_memory() {
         for text in &texts {
             tree.matches(text, scratch, |_| found += 1);
         }
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        tree.matches_each(&texts, scratch, |_, _| found += 1);
         found
     };
     let cold = ask(&mut scratch);
@@ -114,6 +118,43 @@ fn a_warm_scratch_asks_for_no_memory() {
     let capacity = scratch.capacity();
     assert_eq!(ask(&mut scratch), cold);
     assert_eq!(scratch.capacity(), capacity);
+}
+
+/// Parents are in a table up to a depth, and deeper ones in the trie: nobody may notice where that ends.
+#[test]
+fn parents_of_any_depth_are_found() {
+    let patterns: Vec<Pattern> = (1..12)
+        .flat_map(|depth| {
+            ["*", ">"].map(|last| Pattern::subject(&format!("{}{last}", "a.".repeat(depth))).unwrap())
+        })
+        .collect();
+    let mut tree = GlobTree::new();
+    for pattern in &patterns {
+        tree.insert(pattern, pattern.as_str());
+    }
+    assert!(tree.families.capacity() > 0 && tree.node_count() > 0);
+    let texts: Vec<String> =
+        (0..16).flat_map(|depth| ["", "b", "a.b"].map(|last| "a.".repeat(depth) + last)).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let mut scratch = Scratch::default();
+    let mut together = vec![Vec::new(); texts.len()];
+    tree.matches_each(&texts, &mut scratch, |at, value| together[at].push(*value));
+    for (text, together) in texts.iter().zip(&mut together) {
+        let mut alone = Vec::new();
+        tree.matches_into(text, &mut scratch, &mut alone);
+        for found in [&mut alone, together] {
+            found.sort_unstable();
+            let mut expected: Vec<&str> =
+                patterns.iter().filter(|pattern| pattern.matches(text)).map(Pattern::as_str).collect();
+            expected.sort_unstable();
+            assert_eq!(*found, expected, "{text:?}");
+        }
+        assert_eq!(tree.is_match(text, &mut scratch), !alone.is_empty(), "{text:?}");
+    }
+    for pattern in &patterns {
+        assert_eq!(tree.remove(pattern, &pattern.as_str()), Some(pattern.as_str()));
+    }
+    assert_nothing_is_left(&tree);
 }
 
 #[test]

@@ -66,7 +66,19 @@ impl Beside {
         self.tree.matches_batch(&batch, &mut self.scratch, |at, value| found.push((at, *value)));
         found.retain(|(at, _)| *at == 2);
         found.sort_unstable();
-        assert!(found.iter().map(|found| found.1).eq(expected), "{text:?} in a batch");
+        assert!(found.iter().map(|found| found.1).eq(expected.iter().copied()), "{text:?} in a batch");
+
+        let mut found = Vec::new();
+        self.tree.matches_each(&["a", text, "", "a.b", text], &mut self.scratch, |at, value| {
+            found.push((at, *value));
+        });
+        assert!(found.is_sorted_by_key(|(at, _)| *at), "one text after the other");
+        for place in [1, 4] {
+            let of_text = found.iter().filter(|(at, _)| *at == place);
+            let mut of_text: Vec<u8> = of_text.map(|(_, value)| *value).collect();
+            of_text.sort_unstable();
+            assert_eq!(of_text, expected, "{text:?} beside others");
+        }
     }
 
     /// The documentation's ceiling, with what the labels and the branches can be at most.
