@@ -102,7 +102,7 @@ impl Topics {
             return Arc::clone(topic);
         }
         topic.touch(self.tick());
-        shard.insert(hash, Arc::clone(&topic), self.hasher);
+        shard.insert(hash, Arc::clone(&topic));
         self.ledger.count.fetch_add(1, Relaxed);
         self.ledger.bytes.fetch_add(topic.name().len(), Relaxed);
         // Under the shard's lock, so that whoever removes the topic finds it in the order, too.
@@ -220,7 +220,7 @@ impl Topics {
     }
 
     fn shard(&self, hash: u64) -> &Mutex<Shard> {
-        // The table itself uses the low and the top bits of the hash.
+        // The shard itself goes by the lower half of the hash.
         let [first, ..] = &self.shards;
         self.shards.get((hash >> 32) as usize % SHARDS).unwrap_or(first)
     }

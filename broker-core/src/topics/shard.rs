@@ -29,22 +29,43 @@ impl BuildHasher for NameHasher {
 
 #[derive(Debug, Default)]
 pub(super) struct Shard {
-    /// Places, by the hash of the name.
-    table: HashTable<u32>,
+    table: HashTable<Known>,
     places: Vec<Option<Arc<Topic>>>,
     /// Places of nobody.
     free: Vec<u32>,
 }
 
+/// A topic that is here: enough of the hash of its name that a table that grows reads nothing else, and its place.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    hash: u32,
+    place: u32,
+}
+
+impl Known {
+    /// What the table goes by: the lower half of a hash, in both halves, because the table looks at both ends.
+    fn spread(hash: u32) -> u64 {
+        u64::from(hash) << 32 | u64::from(hash)
+    }
+}
+
+/// The half of a hash that is kept.
+#[expect(clippy::cast_possible_truncation, reason = "it is the lower half")]
+fn half(hash: u64) -> u32 {
+    hash as u32
+}
+
 impl Shard {
     pub(super) fn find(&self, hash: u64, name: &str) -> Option<&Arc<Topic>> {
-        let places = &self.places;
-        let is_it = |place: &u32| topic_at(places, *place).is_some_and(|topic| topic.name() == name);
-        topic_at(places, *self.table.find(hash, is_it)?)
+        let (places, hash) = (&self.places, half(hash));
+        let is_it = |known: &Known| {
+            known.hash == hash && topic_at(places, known.place).is_some_and(|topic| topic.name() == name)
+        };
+        topic_at(places, self.table.find(Known::spread(hash), is_it)?.place)
     }
 
     /// Takes in a topic that is not here.
-    pub(super) fn insert(&mut self, hash: u64, topic: Arc<Topic>, hasher: NameHasher) {
+    pub(super) fn insert(&mut self, hash: u64, topic: Arc<Topic>) {
         let place = self.free.pop().unwrap_or_else(|| {
             self.places.push(None);
             u32::try_from(self.places.len() - 1).unwrap_or(u32::MAX)
@@ -52,18 +73,18 @@ impl Shard {
         if let Some(free) = self.places.get_mut(place as usize) {
             *free = Some(topic);
         }
-        let places = &self.places;
-        self.table.insert_unique(hash, place, |place| {
-            topic_at(places, *place).map_or(0, |topic| hasher.hash_one(topic.name()))
-        });
+        let hash = half(hash);
+        self.table
+            .insert_unique(Known::spread(hash), Known { hash, place }, |known| Known::spread(known.hash));
     }
 
     /// Takes out this very topic. False if it is not here.
     pub(super) fn remove(&mut self, hash: u64, topic: &Arc<Topic>) -> bool {
         let places = &self.places;
-        let is_it = |place: &u32| topic_at(places, *place).is_some_and(|other| Arc::ptr_eq(other, topic));
-        let Ok(found) = self.table.find_entry(hash, is_it) else { return false };
-        let (place, _) = found.remove();
+        let is_it =
+            |known: &Known| topic_at(places, known.place).is_some_and(|other| Arc::ptr_eq(other, topic));
+        let Ok(found) = self.table.find_entry(Known::spread(half(hash)), is_it) else { return false };
+        let (Known { place, .. }, _) = found.remove();
         if let Some(taken) = self.places.get_mut(place as usize) {
             *taken = None;
         }
