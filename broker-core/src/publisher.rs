@@ -5,6 +5,7 @@
 //! is retained is taken from the batch's input at its end, once for each topic. At the very end each outbox that was touched is
 //! flushed, once.
 
+mod ahead;
 mod cache;
 mod kept;
 mod others;
@@ -13,8 +14,7 @@ mod source;
 
 use std::sync::Arc;
 
-use glob_tree::Scratch;
-
+use self::ahead::Ahead;
 use self::cache::{Pending, RouteCache};
 use self::run::Run;
 pub(crate) use self::source::{Message, NatsMessage, Source, TextScratch};
@@ -39,6 +39,9 @@ const WORK_MAX: usize = 16_384;
 /// Steps of the pattern index that take as long as one hand-over.
 const STEPS_PER_WORK: usize = 16;
 
+/// So many messages in a row to topics that are not in the cache, and the next ones will be like them. (Guessed.)
+const SCAN_MIN: u64 = 64;
+
 /// Publishes for one session.
 #[derive(Debug, Default)]
 pub struct Publisher {
@@ -47,13 +50,16 @@ pub struct Publisher {
     effects: Effects,
     /// The outbox of its session; none for the server itself, which is never held back.
     home: Option<Arc<Outbox>>,
-    scratch: Scratch,
+    ahead: Ahead,
     /// The session whose subscriptions do not get what it publishes here: its own, if it does not want to hear itself.
     except: Option<u64>,
     /// The session in the upper half, a count in the lower: no two batches are the same.
     batch: u64,
     /// Messages so far.
     sequence: u64,
+    /// How many messages in a row went to topics that are not in the cache, and the number of the last of them.
+    missed: u64,
+    last_missed: u64,
     /// Bytes of this batch that go to somebody.
     bytes: usize,
     /// Hand-overs of this batch.
@@ -141,7 +147,7 @@ impl Publisher {
     ) -> Result<usize, Refused> {
         let slot = match self.cache.find(message.topic(), batch.table) {
             Some(slot) => slot,
-            None => self.resolve(batch, message.topic(), trusted)?,
+            None => self.resolve(batch, message, trusted)?,
         };
         Ok(self.publish_in(slot, batch, message))
     }
@@ -230,6 +236,7 @@ impl Publisher {
     pub(crate) fn commit(&mut self, batch: Batch<'_>) {
         self.commit_run();
         self.run.shrink();
+        self.ahead.forget();
         self.cache.sort_touched();
         while let Some(slot) = self.cache.pop_touched() {
             self.take_in(batch, slot);
@@ -259,17 +266,31 @@ impl Publisher {
 
     /// The topic is not in the cache, or not as it is now.
     #[cold]
-    fn resolve(&mut self, batch: Batch<'_>, name: &[u8], trusted: bool) -> Result<usize, Refused> {
-        let name = topic::validate(name, batch.broker.limits().topic_bytes_max).map_err(Refused::Topic)?;
+    fn resolve<'a, M: Source<'a>>(
+        &mut self,
+        batch: Batch<'a>,
+        message: &M,
+        trusted: bool,
+    ) -> Result<usize, Refused> {
+        let name = topic::validate(message.topic(), batch.broker.limits().topic_bytes_max)
+            .map_err(Refused::Topic)?;
         if topic::is_reserved(name) && !trusted {
             return Err(Refused::Reserved);
         }
-        let (slot, leaves) = self.cache.place_for(name);
+        self.missed = if self.sequence == self.last_missed + 1 { self.missed + 1 } else { 0 };
+        self.last_missed = self.sequence;
+        let (slot, leaves) = self.cache.place_for(name, self.missed >= SCAN_MIN);
         if leaves {
             self.take_in(batch, slot);
         }
         self.run.forget_heads();
-        let steps = self.cache.resolve(slot, name, self.except, batch, &mut self.scratch);
+        let mut steps = 0;
+        self.cache.resolve(slot, name, self.except, batch, || {
+            let behind = || message.topics_behind(batch.input);
+            let (targets, asked) = self.ahead.route(name, self.sequence, self.except, batch, behind);
+            steps = asked;
+            targets
+        });
         self.work += usize::try_from(steps).unwrap_or(usize::MAX) / STEPS_PER_WORK;
         Ok(slot)
     }

@@ -8,7 +8,7 @@ use super::NatsSession;
 use crate::auth::{Auth, Credentials};
 use crate::join::Join;
 use crate::outbox::{Frames, Parcel};
-use crate::routing::{Subscription, SubscriptionOptions};
+use crate::routing::{NatsDelivery, Subscription, SubscriptionOptions};
 use crate::stats::ClientInfo;
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::sync::read;
@@ -175,7 +175,7 @@ impl NatsSession {
 }
 
 fn is_open(subscription: &Subscription) -> bool {
-    subscription.nats.as_ref().is_some_and(|delivery| delivery.is_open())
+    subscription.nats.as_ref().is_some_and(NatsDelivery::is_open)
 }
 
 fn brief(text: &str) -> String {

@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use glob_tree::Scratch;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::Batch;
@@ -15,6 +14,9 @@ use crate::topics::{GONE, Topic};
 
 /// How many topics a session remembers. Enough for a sensor hub; bounds what an idle session holds to some hundred KiB.
 const ENTRIES_MAX: usize = 1024;
+
+/// How many of them are of topics that go by. Their messages are not told before they leave: the less lies between, the nearer are both.
+const SCANNED_MAX: usize = 64;
 
 #[derive(Debug, Default)]
 pub(super) struct RouteCache {
@@ -114,7 +116,10 @@ impl RouteCache {
     }
 
     /// Where the entry of a topic is or will be. True if the entry there has to leave, or to be made anew: it may have news.
-    pub(super) fn place_for(&mut self, name: &str) -> (usize, bool) {
+    ///
+    /// `scanned`: the last messages all went to topics that were not here. Then a few places are used again and again, near in memory, and what is
+    /// in the others stays.
+    pub(super) fn place_for(&mut self, name: &str, scanned: bool) -> (usize, bool) {
         let hash = self.hasher.hash_one(name.as_bytes());
         let is_it =
             |&slot: &u32| self.entries.get(slot as usize).is_some_and(|entry| entry.topic.name() == name);
@@ -124,22 +129,22 @@ impl RouteCache {
         if self.entries.len() < ENTRIES_MAX {
             return (self.entries.len(), false);
         }
-        self.hand = (self.hand + 1) % ENTRIES_MAX;
+        self.hand = (self.hand + 1) % if scanned { SCANNED_MAX } else { ENTRIES_MAX };
         (self.hand, true)
     }
 
-    /// Fills the place of a topic with what holds now. Returns the steps that the index took.
+    /// Fills the place of a topic with what holds now. `find` asks the index.
     pub(super) fn resolve(
         &mut self,
         slot: usize,
         name: &str,
         except: Option<u64>,
         batch: Batch<'_>,
-        scratch: &mut Scratch,
-    ) -> u64 {
+        find: impl FnOnce() -> Arc<Targets>,
+    ) {
         let known = !topic::is_inbox(name);
         let topic = if known { batch.broker.topics().get_or_insert(name) } else { Topic::unknown(name) };
-        let (mut stamp, targets, steps) = topic.route(batch.table, except, scratch);
+        let (mut stamp, targets) = topic.route(batch.table, except, find);
         if !known {
             // Nobody raises the stamp of a topic that is not known: any change will do.
             stamp.exact = batch.table.changes();
@@ -163,7 +168,6 @@ impl RouteCache {
             entries.get(slot as usize).map_or(0, |entry| hasher.hash_one(entry.topic.name().as_bytes()))
         });
         self.last = slot;
-        steps
     }
 
     /// Makes the routes of all entries anew when they are asked for next.

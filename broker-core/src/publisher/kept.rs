@@ -135,7 +135,7 @@ impl Kept {
 
 /// Where `part` lies in `input`, if it does.
 #[inline]
-fn range_in(input: &[u8], part: &[u8]) -> Option<Range<usize>> {
+pub(super) fn range_in(input: &[u8], part: &[u8]) -> Option<Range<usize>> {
     let start = part.as_ptr().addr().checked_sub(input.as_ptr().addr())?;
     let end = start + part.len();
     (end <= input.len()).then_some(start..end)

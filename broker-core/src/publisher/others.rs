@@ -114,7 +114,7 @@ impl Others {
             self.slot = slot;
             for (to, own) in targets.nats.iter().zip(&mut self.nats) {
                 own.head.clear();
-                encode::head(&mut own.head, message.topic(), to.sid.as_bytes(), true);
+                encode::head(&mut own.head, message.topic(), &to.sid, true);
             }
         }
         let text = message.text(&mut self.scratch);

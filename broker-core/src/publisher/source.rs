@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 
-use super::kept::Kept;
+use super::kept::{Kept, range_in};
 use crate::message::MetaParts;
 use crate::routing::{NatsDelivery, Targets};
 use crate::wire::convert;
 use crate::wire::native::encode;
-use crate::wire::nats::{self, headers_from_map, headers_to_map};
+use crate::wire::nats::{self, Decoder, NatsLimits, headers_from_map, headers_to_map};
 
 /// Of the line end behind a payload.
 const LINE_END_BYTES: usize = 2;
@@ -40,6 +40,9 @@ pub(crate) trait Source<'a>: Copy {
 
     /// Appends `[topic, value, meta]`. Called once for a message; more who want it get copies.
     fn with_meta(&self, time_unix_ms: u64, out: &mut Vec<u8>);
+
+    /// The topics of the messages behind it in the input of the batch, as far as they are easily seen. A guess: nothing may depend on it.
+    fn topics_behind(&self, input: &'a [u8]) -> impl Iterator<Item = &'a [u8]>;
 
     /// What goes into a line of NATS and behind it. What has to be converted is written to `scratch`.
     fn text<'s>(&self, scratch: &'s mut TextScratch) -> Text<'s>
@@ -177,6 +180,10 @@ impl<'a> Source<'a> for Message<'a> {
         out.extend_from_slice(self.pair);
     }
 
+    fn topics_behind(&self, _: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        std::iter::empty()
+    }
+
     fn with_meta(&self, time_unix_ms: u64, out: &mut Vec<u8>) {
         let topic = std::str::from_utf8(self.topic).unwrap_or_default();
         self.meta.unwrap_or_default().message(out, topic, self.value, time_unix_ms, false);
@@ -236,7 +243,7 @@ impl<'a> Source<'a> for NatsMessage<'a> {
         let headers = self.headers.filter(|_| to.headers);
         let mut frame =
             Vec::with_capacity(self.frame_bytes() + to.sid.len() + nats::encode::MESSAGE_OVERHEAD);
-        nats::encode::message(&mut frame, self.subject, to.sid.as_bytes(), self.reply, headers, self.payload);
+        nats::encode::message(&mut frame, self.subject, &to.sid, self.reply, headers, self.payload);
         let frame = Bytes::from(frame);
         let end = frame.len() - LINE_END_BYTES;
         Some(Shared::Nats { payload: frame.slice(end - self.payload.len()..end), frame })
@@ -259,6 +266,16 @@ impl<'a> Source<'a> for NatsMessage<'a> {
 
     fn plain(&self, out: &mut Vec<u8>) {
         encode::bin_message(out, std::str::from_utf8(self.subject).unwrap_or_default(), self.payload);
+    }
+
+    fn topics_behind(&self, input: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        let decoder = Decoder::new(NatsLimits::default());
+        let mut rest = range_in(input, self.tail).and_then(|tail| input.get(tail.end..)).unwrap_or_default();
+        std::iter::from_fn(move || {
+            let plain = decoder.plain(rest, b"")?;
+            rest = rest.get(plain.frame_bytes..)?;
+            Some(plain.subject)
+        })
     }
 
     fn with_meta(&self, time_unix_ms: u64, out: &mut Vec<u8>) {

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::{Subscriber, Target};
+use super::{NatsDelivery, Subscriber, Target};
 
 /// The members of a group that match a topic, of all protocols and patterns.
 #[derive(Debug)]
@@ -107,6 +107,6 @@ impl Member {
 
     /// It takes messages.
     fn is_open(&self) -> bool {
-        self.target.subscription.nats.as_ref().is_none_or(|delivery| delivery.is_open())
+        self.target.subscription.nats.as_ref().is_none_or(NatsDelivery::is_open)
     }
 }

@@ -29,7 +29,7 @@ pub struct Subscription {
     pub(crate) wants_fewer: bool,
     pub(crate) group: Option<Box<str>>,
     /// What the NATS protocol needs beside, on a session that speaks it.
-    pub(crate) nats: Option<Box<NatsDelivery>>,
+    pub(crate) nats: Option<NatsDelivery>,
 }
 
 /// How messages of a subscription go to a NATS client, and how many did.
@@ -68,7 +68,12 @@ impl Subscription {
             ended: AtomicBool::new(false),
             of_session,
         };
-        Subscription { nats: Some(Box::new(nats)), ..self }
+        Subscription { nats: Some(nats), ..self }
+    }
+
+    /// See [`Targets::glance`].
+    pub(super) fn glance(&self) -> u64 {
+        self.delivered() + u64::from(self.wants_fewer)
     }
 
     /// The group that it is in: of all its members that match, one gets each message.
@@ -78,17 +83,17 @@ impl Subscription {
 
     /// The client's name for it, on the NATS protocol.
     pub fn sid(&self) -> Option<&str> {
-        Some(&self.nats.as_deref()?.sid)
+        Some(&self.nats.as_ref()?.sid)
     }
 
     /// How many messages it got, on the NATS protocol.
     pub fn delivered(&self) -> u64 {
-        self.nats.as_deref().map_or(0, NatsDelivery::delivered)
+        self.nats.as_ref().map_or(0, NatsDelivery::delivered)
     }
 
     /// After how many it ends, where that was said.
     pub fn delivered_max(&self) -> Option<u64> {
-        let max = self.nats.as_deref()?.delivered_max.load(Relaxed);
+        let max = self.nats.as_ref()?.delivered_max.load(Relaxed);
         (max != UNBOUNDED).then_some(max)
     }
 }
@@ -175,7 +180,17 @@ impl Subscriber {
 
     /// The targets of a topic that only this one subscribed to: the same for all those topics.
     pub(super) fn alone(&self) -> &Arc<Targets> {
-        self.alone.get_or_init(|| Arc::new(Targets::new(&[self])))
+        self.alone.get_or_init(|| Arc::new(Targets::alone(self)))
+    }
+
+    /// See [`Targets::glance`]: the way to them.
+    pub(super) fn glance_at_targets(&self) -> usize {
+        self.alone.get().map_or(0, |targets| targets.len())
+    }
+
+    /// See [`Targets::glance`].
+    pub(super) fn glance(&self) -> u64 {
+        self.alone.get().map_or(0, |targets| targets.glance())
     }
 
     /// It is no longer in the table.

@@ -8,6 +8,7 @@
 //! their own where they are atomics.
 
 use std::collections::HashMap;
+use std::hint::black_box;
 use std::sync::{Arc, Weak};
 
 use glob_tree::{GlobTree, Pattern, Scratch};
@@ -126,8 +127,44 @@ impl RoutingTable {
                 matched.push(subscriber);
             }
         });
+        (self.targets(&mut matched), steps)
+    }
+
+    /// As [`RoutingTable::route`] for several topics, whose targets are appended to `routes`. Returns the steps for all of them.
+    pub(crate) fn route_each(
+        &self,
+        topics: &[&str],
+        except: Option<u64>,
+        scratch: &mut Scratch,
+        routes: &mut Vec<Arc<Targets>>,
+    ) -> u64 {
+        let mut matched: SmallVec<[(usize, &Subscriber); 64]> = SmallVec::new();
+        let steps = self.tree.matches_each(topics, scratch, |place, subscriber| {
+            let is_heard = except != Some(subscriber.outbox.session());
+            let is_subject = topics.get(place).is_some_and(|topic| !topic.contains(' '));
+            if is_heard && (is_subject || subscriber.subscription.nats.is_none()) {
+                matched.push((place, subscriber));
+            }
+        });
+        // First the one, then the other, each for all topics: reads that do not wait for each other.
+        black_box(matched.iter().map(|(_, subscriber)| subscriber.glance_at_targets()).sum::<usize>());
+        black_box(matched.iter().map(|(_, subscriber)| subscriber.glance()).sum::<u64>());
+        let mut rest = &*matched;
+        for place in 0..topics.len() {
+            let count = rest.iter().take_while(|(of, _)| *of == place).count();
+            let (of_topic, behind) = rest.split_at(count);
+            rest = behind;
+            let mut of_topic: SmallVec<[&Subscriber; 4]> =
+                of_topic.iter().map(|(_, subscriber)| *subscriber).collect();
+            routes.push(self.targets(&mut of_topic));
+        }
+        steps
+    }
+
+    /// The targets that these subscribers make together.
+    fn targets(&self, matched: &mut [&Subscriber]) -> Arc<Targets> {
         if let [only] = *matched {
-            return (Arc::clone(only.alone()), steps);
+            return Arc::clone(only.alone());
         }
         matched.sort_by_key(|subscriber| subscriber.outbox.session());
         let key: TargetsKey = matched
@@ -136,12 +173,12 @@ impl RoutingTable {
             .collect();
         let mut shared = lock(&self.shared);
         if let Some(targets) = shared.get(&key).and_then(Weak::upgrade) {
-            return (targets, steps);
+            return targets;
         }
-        let targets = Arc::new(Targets::new(&matched));
+        let targets = Arc::new(Targets::new(matched));
         if shared.len() < SHARED_MAX {
             shared.insert(key, Arc::downgrade(&targets));
         }
-        (targets, steps)
+        targets
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use smallvec::{SmallVec, smallvec};
+
 use super::{Group, Subscriber, Subscription};
 use crate::outbox::Outbox;
 
@@ -16,7 +18,7 @@ pub(crate) struct Target {
 }
 
 /// All of them. Topics with the same targets share one of these, so that consecutive messages to the same targets are told by its
-/// address.
+/// address. The one subscription of a NATS client, of which there may be very many that are seldom sent to, is in here and not behind it.
 #[derive(Debug, Default)]
 pub(crate) struct Targets {
     /// Those that get `[topic, value]`.
@@ -24,7 +26,7 @@ pub(crate) struct Targets {
     /// Those that get `[topic, value, meta]`.
     pub(crate) with_meta: Box<[Target]>,
     /// Subscriptions of NATS clients, together where they get the same bytes.
-    pub(crate) nats: Box<[NatsTargets]>,
+    pub(crate) nats: SmallVec<[NatsTargets; 1]>,
     /// Of each, one member gets a message.
     pub(crate) groups: Box<[Group]>,
     /// Members of all groups.
@@ -36,10 +38,13 @@ pub(crate) struct Targets {
 /// Those with the same sid and the same opinion of headers.
 #[derive(Debug)]
 pub(crate) struct NatsTargets {
-    pub(crate) sid: Box<str>,
+    pub(crate) sid: SmallVec<[u8; SID_BYTES]>,
     pub(crate) headers: bool,
-    pub(crate) targets: Box<[Target]>,
+    pub(crate) targets: SmallVec<[Target; 1]>,
 }
+
+/// As many bytes of a sid as need no memory of their own: it is a number nearly always.
+const SID_BYTES: usize = 16;
 
 impl Targets {
     /// From the subscribers that match, those of a session together.
@@ -49,6 +54,28 @@ impl Targets {
             |one: &&Subscriber, other: &&Subscriber| one.outbox.session() == other.outbox.session();
         matched.chunk_by(of_one_session).for_each(|of_session| sorted.add(of_session));
         sorted.targets()
+    }
+
+    /// Those of what only this subscriber matches.
+    pub(crate) fn alone(subscriber: &Subscriber) -> Self {
+        let Subscriber { outbox, subscription, .. } = subscriber;
+        match &subscription.nats {
+            Some(delivery) if subscription.group().is_none() => {
+                let target = Target { outbox: Arc::clone(outbox), subscription: Arc::clone(subscription) };
+                let sid = delivery.sid.as_bytes().into();
+                let nats = NatsTargets { sid, headers: delivery.headers, targets: smallvec![target] };
+                Targets { nats: smallvec![nats], len: 1, ..Targets::default() }
+            }
+            _ => Targets::new(&[subscriber]),
+        }
+    }
+
+    /// Reads what a message on its way here will read, without doing anything: whoever does so for several before the first message waits
+    /// for the memory of all of them at once.
+    #[inline]
+    pub(crate) fn glance(&self) -> u64 {
+        let first = self.nats.first().and_then(|nats| nats.targets.first()).or_else(|| self.plain.first());
+        first.map_or(0, |target| target.subscription.glance())
     }
 
     /// How many sessions and NATS subscriptions there are, and one for each group.
@@ -136,7 +163,7 @@ impl<'s> Sorted<'s> {
         let in_nats: usize = nats.iter().map(|(.., targets)| targets.len()).sum();
         let len = plain.len() + with_meta.len() + in_nats + groups.len();
         let nats = nats.into_iter().map(|(sid, headers, targets)| NatsTargets {
-            sid: sid.into(),
+            sid: sid.as_bytes().into(),
             headers,
             targets: targets.into(),
         });

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use glob_tree::Scratch;
-
 use super::ledger::Ledger;
 use super::order::NOWHERE;
 use super::retained::{Retained, Retention, Slot};
@@ -166,28 +164,27 @@ impl Topic {
         self.announced.load(Relaxed) < since && self.exact() != GONE
     }
 
-    /// The targets without those of the session `except`, from the last time if nothing changed since, and the steps that the index took for
-    /// them.
+    /// The targets without those of the session `except`: from the last time if nothing changed since, else from `find`, which asks the
+    /// index.
     pub(crate) fn route(
         &self,
         table: &RoutingTable,
         except: Option<u64>,
-        scratch: &mut Scratch,
-    ) -> (Stamp, Arc<Targets>, u64) {
+        find: impl FnOnce() -> Arc<Targets>,
+    ) -> (Stamp, Arc<Targets>) {
         let stamp = Stamp { wild: table.wild(), exact: self.exact() };
         if except.is_some() {
-            let (targets, steps) = table.route(&self.name, except, scratch);
-            return (stamp, targets, steps);
+            return (stamp, find());
         }
         let mut state = lock(&self.state);
         if let Some((of, targets)) = &state.route
             && *of == stamp
         {
-            return (stamp, Arc::clone(targets), 0);
+            return (stamp, Arc::clone(targets));
         }
-        let (targets, steps) = table.route(&self.name, None, scratch);
+        let targets = find();
         state.route = (targets.len() <= CACHED_TARGETS_MAX).then(|| (stamp, Arc::clone(&targets)));
-        (stamp, targets, steps)
+        (stamp, targets)
     }
 
     /// Takes in what was published.
