@@ -39,6 +39,11 @@ pub(crate) struct Retaining {
     pub(crate) ttl_ms: Option<u64>,
 }
 
+impl Retaining {
+    /// What holds where no rule says anything.
+    pub(crate) const USUAL: Self = Retaining { keeps: true, ttl_ms: None };
+}
+
 impl TopicRules {
     /// These rules, the first one first.
     pub fn new(rules: Vec<TopicRule>) -> Self {

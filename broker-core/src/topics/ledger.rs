@@ -29,7 +29,8 @@ impl Ledger {
         Ledger {
             messages_max: limits.retained_messages_max,
             bytes_max: limits.retained_bytes_max,
-            value_bytes_max: limits.retained_value_bytes_max,
+            // What a topic can note of a value.
+            value_bytes_max: limits.retained_value_bytes_max.min(u32::MAX as usize),
             count: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
             evicted: AtomicU64::new(0),

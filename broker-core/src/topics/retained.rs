@@ -43,22 +43,25 @@ pub(crate) enum Pair<'a> {
 pub(super) struct Slot {
     /// `[topic, value]`; empty if there is none.
     pair: Stored,
-    value_bytes: usize,
+    /// No larger one is kept.
+    value_bytes: u32,
     meta: Option<Box<KeptMeta>>,
     pub(super) time_unix_ms: u64,
     /// From then on it does not hold any more; [`NEVER`] is far away.
     pub(super) due_monotonic_ms: u64,
 }
 
-/// `[topic, value]` as it is kept.
+/// `[topic, value]` as it is kept. Four words: there may be a million of them.
 #[derive(Debug)]
 enum Stored {
     /// Small: in a buffer that the next one takes over.
     Own(Vec<u8>),
+    /// The same, and only the content of its value, a bin.
+    OwnContent(Vec<u8>),
     /// Large: shared with the outboxes that it still waits in.
-    Shared(Bytes),
-    /// Large, and only the content of its value, a bin: a part of a frame of another protocol, shared likewise.
-    Content(Bytes),
+    Shared(Box<Bytes>),
+    /// The same, and only the content of its value, a bin: a part of a frame of another protocol.
+    Content(Box<Bytes>),
 }
 
 /// What else is kept of a message.
@@ -71,9 +74,9 @@ struct KeptMeta {
 
 impl Slot {
     /// Takes the place of the one before it, for as long as nothing else is said.
-    pub(super) fn keep(&mut self, name: &str, retained: &Retained<'_>, time_unix_ms: u64) {
-        self.pair.replace(name, retained.pair);
-        self.value_bytes = retained.value_bytes;
+    pub(super) fn keep(&mut self, retained: &Retained<'_>, time_unix_ms: u64) {
+        self.pair.replace(retained.pair);
+        self.value_bytes = u32::try_from(retained.value_bytes).unwrap_or(u32::MAX);
         self.meta = retained.meta.as_ref().and_then(KeptMeta::of);
         self.time_unix_ms = time_unix_ms;
         self.due_monotonic_ms = NEVER;
@@ -100,25 +103,25 @@ impl Slot {
 
     /// Bytes of the value.
     pub(super) fn value_bytes(&self) -> usize {
-        self.value_bytes
+        self.value_bytes as usize
     }
 
     /// `[topic, value]`, made where it is not kept.
     pub(super) fn pair(&self, name: &str) -> Cow<'_, [u8]> {
-        match &self.pair {
-            Stored::Own(bytes) => Cow::Borrowed(bytes),
-            Stored::Shared(bytes) => Cow::Borrowed(bytes),
-            Stored::Content(content) => {
-                let mut pair = Vec::with_capacity(name.len() + content.len() + encode::BIN_MESSAGE_OVERHEAD);
-                encode::bin_message(&mut pair, name, content);
-                Cow::Owned(pair)
-            }
-        }
+        let content: &[u8] = match &self.pair {
+            Stored::Own(bytes) => return Cow::Borrowed(bytes),
+            Stored::Shared(bytes) => return Cow::Borrowed(bytes),
+            Stored::OwnContent(content) => content,
+            Stored::Content(content) => content,
+        };
+        let mut pair = Vec::with_capacity(name.len() + content.len() + encode::BIN_MESSAGE_OVERHEAD);
+        encode::bin_message(&mut pair, name, content);
+        Cow::Owned(pair)
     }
 
     /// The value in what [`Slot::pair`] gave.
     pub(super) fn value_in<'p>(&self, pair: &'p [u8]) -> &'p [u8] {
-        pair.get(pair.len().saturating_sub(self.value_bytes)..).unwrap_or_default()
+        pair.get(pair.len().saturating_sub(self.value_bytes())..).unwrap_or_default()
     }
 
     /// What its publisher gave beside topic and value, with the time that is left.
@@ -161,37 +164,31 @@ impl KeptMeta {
 impl Stored {
     fn capacity(&self) -> usize {
         match self {
-            Stored::Own(bytes) => bytes.capacity(),
+            Stored::Own(bytes) | Stored::OwnContent(bytes) => bytes.capacity(),
             Stored::Shared(bytes) | Stored::Content(bytes) => bytes.len(),
         }
     }
 
-    fn replace(&mut self, name: &str, pair: Pair<'_>) {
+    fn replace(&mut self, pair: Pair<'_>) {
         *self = match pair {
-            Pair::Shared(bytes) => Stored::Shared(bytes.clone()),
-            Pair::SharedContent(bytes) => Stored::Content(bytes.clone()),
-            Pair::Copied(bytes) => {
-                let mut buffer = self.take_buffer(bytes.len());
-                buffer.extend_from_slice(bytes);
-                Stored::Own(buffer)
-            }
-            Pair::Content(content) => {
-                let mut buffer = self.take_buffer(name.len() + content.len() + encode::BIN_MESSAGE_OVERHEAD);
-                encode::bin_message(&mut buffer, name, content);
-                Stored::Own(buffer)
-            }
+            Pair::Shared(bytes) => Stored::Shared(Box::new(bytes.clone())),
+            Pair::SharedContent(bytes) => Stored::Content(Box::new(bytes.clone())),
+            Pair::Copied(bytes) => Stored::Own(self.copied(bytes)),
+            Pair::Content(content) => Stored::OwnContent(self.copied(content)),
         };
     }
 
-    /// An empty buffer for so many bytes: its own, unless that is too small or far too large.
-    fn take_buffer(&mut self, bytes: usize) -> Vec<u8> {
-        match std::mem::take(self) {
-            Stored::Own(mut own) if own.capacity() >= bytes && own.capacity() / 4 <= bytes.max(64) => {
-                own.clear();
-                own
-            }
-            _ => Vec::with_capacity(bytes),
-        }
+    /// A copy in its own buffer, unless that is too small or far too large.
+    fn copied(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let is_fit =
+            |own: &Vec<u8>| own.capacity() >= bytes.len() && own.capacity() / 4 <= bytes.len().max(64);
+        let mut buffer = match std::mem::take(self) {
+            Stored::Own(own) | Stored::OwnContent(own) if is_fit(&own) => own,
+            _ => Vec::with_capacity(bytes.len()),
+        };
+        buffer.clear();
+        buffer.extend_from_slice(bytes);
+        buffer
     }
 }
 

@@ -31,7 +31,8 @@ const META_BYTES: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Topic {
     name: Box<str>,
-    retaining: Retaining,
+    /// What the rules say of it, if it is not what is usual.
+    retaining: Option<Box<Retaining>>,
     /// [`Stamp::exact`] of its routes; [`GONE`] when it is no longer known.
     exact: AtomicU64,
     /// When it was last published to, in the order of publishes.
@@ -51,7 +52,8 @@ pub(super) struct State {
     time_unix_ms: u64,
     messages: u64,
     bytes: u64,
-    last_bytes: usize,
+    /// No more than this can tell.
+    last_bytes: u32,
     route: Option<(Stamp, Arc<Targets>)>,
     /// Its key in [`Ledger::deadlines`], or that of whoever has just taken it out there; [`NEVER`] if it is not there.
     deadline_key: u64,
@@ -103,7 +105,7 @@ impl Topic {
     pub(super) fn new(name: &str, retaining: Retaining) -> Self {
         Topic {
             name: name.into(),
-            retaining,
+            retaining: (retaining != Retaining::USUAL).then(|| Box::new(retaining)),
             exact: AtomicU64::new(0),
             touched: AtomicU64::new(0),
             announced: AtomicU64::new(0),
@@ -124,7 +126,7 @@ impl Topic {
 
     /// Whether what is published to it is retained.
     pub(crate) fn keeps(&self) -> bool {
-        self.retaining.keeps
+        self.retaining.as_ref().is_none_or(|retaining| retaining.keeps)
     }
 
     pub(super) fn place_by_age(&self) -> &AtomicU32 {
@@ -195,7 +197,7 @@ impl Topic {
         }
         state.messages += news.messages;
         state.bytes += news.bytes;
-        state.last_bytes = news.last_bytes;
+        state.last_bytes = u32::try_from(news.last_bytes).unwrap_or(u32::MAX);
         state.time_unix_ms = news.now.unix_ms;
         let before = state.retained.bytes();
         let taken = match &news.retention {
@@ -223,8 +225,11 @@ impl Topic {
     }
 
     fn keep(self: &Arc<Self>, state: &mut State, retained: &Retained<'_>, now: Now, ledger: &Ledger) {
-        state.retained.keep(&self.name, retained, now.unix_ms);
-        let ttl_ms = retained.meta.and_then(|meta| meta.ttl_ms).or(self.retaining.ttl_ms);
+        state.retained.keep(retained, now.unix_ms);
+        let ttl_ms = retained
+            .meta
+            .and_then(|meta| meta.ttl_ms)
+            .or(self.retaining.as_ref().and_then(|retaining| retaining.ttl_ms));
         let Some(ttl_ms) = ttl_ms else { return };
         let due_ms = now.monotonic_ms.saturating_add(ttl_ms);
         state.retained.due_monotonic_ms = due_ms;
@@ -307,7 +312,7 @@ impl Topic {
             topic: self.name.to_string(),
             messages: state.messages,
             bytes: state.bytes,
-            size: state.last_bytes,
+            size: state.last_bytes as usize,
             time_unix_ms: state.time_unix_ms,
             value: value.filter(|value| !value.is_empty()),
         }
@@ -337,5 +342,17 @@ impl Default for State {
             route: None,
             deadline_key: NEVER,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// There may be a million, and what is new to the process costs more to get than to fill. With the counts of its `Arc` it fits a size that
+    /// allocators have.
+    #[test]
+    fn a_topic_is_small() {
+        assert!(size_of::<Topic>() + 2 * size_of::<usize>() <= 224, "{}", size_of::<Topic>());
     }
 }
