@@ -119,6 +119,7 @@ impl Topics {
             Taken::Not => {
                 // It went since it was looked up: the message starts it anew.
                 let again = self.get_or_insert(topic.name());
+                again.touch(self.tick());
                 if again.update(news, &self.ledger) == Taken::Cleared {
                     self.remove(&again, topic::State::is_empty);
                 }
@@ -182,9 +183,9 @@ impl Topics {
         true
     }
 
-    /// Forgets the message of a topic that was not published to since the [`Topics::tick`] of `before`. True if there was one.
+    /// Forgets the message of a topic, if it was published before the [`Topics::tick`] of `before`. True if there was one.
     pub(crate) fn clear(&self, topic: &Arc<Topic>, monotonic_ms: u64, before: u64) -> bool {
-        let cleared = self.remove(topic, |state| topic.touched() < before && state.holds(monotonic_ms));
+        let cleared = self.remove(topic, |state| state.kept_at() < before && state.holds(monotonic_ms));
         self.ledger.cleared.fetch_add(u64::from(cleared), Relaxed);
         cleared
     }

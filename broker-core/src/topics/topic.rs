@@ -48,6 +48,8 @@ pub(crate) struct Topic {
 #[derive(Debug)]
 pub(super) struct State {
     retained: Slot,
+    /// When that was published, in the order of publishes.
+    kept_at: u64,
     /// When it was last published to.
     time_unix_ms: u64,
     messages: u64,
@@ -226,6 +228,7 @@ impl Topic {
 
     fn keep(self: &Arc<Self>, state: &mut State, retained: &Retained<'_>, now: Now, ledger: &Ledger) {
         state.retained.keep(retained, now.unix_ms);
+        state.kept_at = self.touched();
         let ttl_ms = retained
             .meta
             .and_then(|meta| meta.ttl_ms)
@@ -325,6 +328,11 @@ impl State {
         self.retained.is_empty()
     }
 
+    /// When its message was published, in the order of publishes.
+    pub(super) fn kept_at(&self) -> u64 {
+        self.kept_at
+    }
+
     /// Whether there is a message that holds.
     pub(super) fn holds(&self, monotonic_ms: u64) -> bool {
         self.retained.holds(monotonic_ms)
@@ -335,6 +343,7 @@ impl Default for State {
     fn default() -> Self {
         State {
             retained: Slot::default(),
+            kept_at: 0,
             time_unix_ms: 0,
             messages: 0,
             bytes: 0,
