@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 use self::checks::Checks;
 
 /// Seeds below which a run need not have been everywhere.
-const SEEDS_FOR_ALL: u64 = 200;
+const SEEDS_FOR_ALL: u64 = 1000;
 
 /// Failing seeds that are shown; the run ends with the last of them.
 const FAILURES_MAX: usize = 5;

@@ -6,7 +6,7 @@ use std::fmt;
 use super::rule::{Promise, Rule};
 
 /// Situations without which a run shows little.
-const SITUATIONS: [&str; 19] = [
+const SITUATIONS: [&str; 27] = [
     "a message met the bound",
     "a socket took a part of a write",
     "a socket took nothing",
@@ -26,6 +26,14 @@ const SITUATIONS: [&str; 19] = [
     "a session sent nonsense",
     "a publisher was held back",
     "messages were thinned out",
+    "a message waited for its time",
+    "a message came to its end where it waited",
+    "a retained message came to its end",
+    "a retained message with an end came",
+    "Clear forgot messages",
+    "a publish cleared its topic",
+    "an empty message came",
+    "a value was too large to be retained",
 ];
 
 /// Checks that were made.
@@ -72,7 +80,7 @@ impl Checks {
     pub(super) fn gaps(&self) -> Vec<String> {
         let mut gaps = Vec::new();
         for promise in Promise::ALL {
-            if promise == Promise::BadInput {
+            if !promise.is_of_rules() {
                 if self.count(promise, None) == 0 {
                     gaps.push(promise.name().to_owned());
                 }

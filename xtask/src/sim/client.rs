@@ -1,15 +1,17 @@
-//! What clients do: what they write, how fast they read, and what they make of what arrives.
+//! What clients do: what they write, and how fast they read. What they make of what arrives is in `hear`.
+
+mod hear;
 
 use std::collections::VecDeque;
 
-use broker_core::wire::native::{Event, FrameScanner, Meta, WireLimits};
 use fastrand::Rng;
 
 use super::config::{Config, DISJOINT_GLOBS, GLOBS, GROUPS, SUBJECTS, TOPICS};
-use super::effect::{Answer, Effect, FALSE, NIL, TRUE, Wish};
+use super::effect::{Effect, Empty, Wish};
 use super::oracle::Oracle;
-use super::rule::{Promise, Rule};
-use super::wire::{self, Line, Options, Value};
+use super::rule::Rule;
+use super::socket::Tags;
+use super::wire::{self, Options, Value};
 
 /// Bytes of the last messages.
 const LAST_BYTES: usize = 20;
@@ -31,6 +33,8 @@ pub(super) struct Client {
     pub(super) outgoing: VecDeque<u8>,
     /// Read, and not a whole frame yet.
     incoming: Vec<u8>,
+    /// When what is in it was taken up to be written.
+    tags: Tags,
     patterns: Vec<&'static str>,
     sids: Vec<u32>,
     next_id: u64,
@@ -58,6 +62,7 @@ impl Client {
             pace: Pace::Fast,
             outgoing: VecDeque::new(),
             incoming: Vec::new(),
+            tags: Tags::default(),
             patterns: Vec::new(),
             sids: Vec::new(),
             next_id: 1,
@@ -74,7 +79,7 @@ impl Client {
         }
         let mut pen = Pen { frame: Vec::new(), oracle, rng, config };
         let effect = match (self.native, self.begun) {
-            (true, false) if pen.config.unretained || pen.rng.u32(..4) > 0 => Some(self.hello(&mut pen)),
+            (true, false) if pen.rng.u32(..4) > 0 => Some(self.hello(&mut pen)),
             (false, false) => Some(connect(&mut pen)),
             (true, _) => self.native_command(&mut pen),
             (false, _) => self.nats_command(&mut pen),
@@ -104,7 +109,7 @@ impl Client {
 
     fn native_command(&mut self, pen: &mut Pen<'_>) -> Option<Effect> {
         let mut options = Options::new();
-        match pen.rng.u32(..40) {
+        match pen.kind() {
             0..=5 => Some(self.subscribe(pen)),
             6 | 7 if !self.patterns.is_empty() => {
                 let at = pen.rng.usize(..self.patterns.len());
@@ -119,6 +124,12 @@ impl Client {
                 Some(Effect::Ping { id })
             }
             9 if self.introduced => Some(self.mistake(pen)),
+            11 if self.introduced && pen.config.clears => {
+                let pattern = pen.pattern();
+                let id = self.id(pen, &mut options, 2);
+                wire::command(&mut pen.frame, "Clear", Some(&wire::text(pattern)), &options);
+                Some(Effect::Clear { pattern, id })
+            }
             10 if pen.config.nonsense && pen.rng.u32(..10) == 0 => {
                 self.nonsense(pen);
                 None
@@ -129,12 +140,17 @@ impl Client {
 
     fn publish(&mut self, pen: &mut Pen<'_>) -> Effect {
         let topic = pen.topic();
+        let clears = self.introduced && pen.config.clears && !pen.config.groups && pen.rng.u32(..8) == 0;
+        let empty = Empty::ALL.get(pen.rng.usize(..3)).copied().filter(|_| clears);
         let bytes = pen.value_bytes();
-        let number = pen.oracle.new_message(topic, true, bytes);
+        let number = pen.oracle.new_message(topic, true, bytes, empty);
         let content = wire::content(number, bytes);
         let mut value = Vec::new();
-        // As wide as what NATS payloads become, so that frames are of one size.
-        wire::bin(&mut value, content.as_bytes());
+        match empty {
+            Some(empty) => value.extend_from_slice(empty.value()),
+            // As wide as what NATS payloads become, so that frames are of one size.
+            None => wire::bin(&mut value, content.as_bytes()),
+        }
         let mut options = Options::new();
         let id = self.id(pen, &mut options, 8);
         let mut retain = true;
@@ -144,7 +160,9 @@ impl Client {
             ttl_ms = Some(ms);
             options.push(("ttl", Value::Number(ms)));
         }
-        if self.introduced && pen.rng.u32(..6) == 0 {
+        if clears {
+            options.push(("retain", Value::Flag(true)));
+        } else if self.introduced && pen.rng.u32(..6) == 0 {
             retain = !pen.config.unretained || pen.rng.bool();
             options.push(("retain", Value::Flag(retain)));
         }
@@ -154,21 +172,12 @@ impl Client {
     }
 
     fn subscribe(&mut self, pen: &mut Pen<'_>) -> Effect {
-        let patterns: &[&'static str] = if pen.config.disjoint { &DISJOINT_GLOBS } else { &GLOBS };
-        let pattern = patterns.get(pen.rng.usize(..patterns.len())).copied().unwrap_or("*");
+        let pattern = pen.pattern();
         if !self.patterns.contains(&pattern) {
             self.patterns.push(pattern);
         }
         // Without options it is the broker's default.
-        let mut wish = Wish {
-            pattern,
-            rule: Rule::Skip,
-            meta: false,
-            group: None,
-            retained: true,
-            max_rate: None,
-            sid: 0,
-        };
+        let mut wish = Wish::plain(pattern);
         let mut options = Options::new();
         let id = self.id(pen, &mut options, 2);
         if self.introduced {
@@ -225,7 +234,7 @@ impl Client {
     }
 
     fn nats_command(&mut self, pen: &mut Pen<'_>) -> Option<Effect> {
-        match pen.rng.u32(..40) {
+        match pen.kind() {
             0..=5 => {
                 let subject = SUBJECTS.get(pen.rng.usize(..SUBJECTS.len())).copied().unwrap_or(">");
                 let sid = self.next_sid;
@@ -267,7 +276,7 @@ impl Client {
             _ => {
                 let topic = pen.topic();
                 let bytes = pen.value_bytes();
-                let number = pen.oracle.new_message(topic, false, bytes);
+                let number = pen.oracle.new_message(topic, false, bytes, None);
                 let name = TOPICS.get(topic).copied().unwrap_or_default();
                 pen.text(&format!("PUB {name} {bytes}\r\n{}\r\n", wire::content(number, bytes)));
                 Some(Effect::Publish { number, retain: true, ttl_ms: None, id: None })
@@ -275,38 +284,28 @@ impl Client {
         }
     }
 
-    /// One small message to each topic.
-    pub(super) fn publish_everywhere(&mut self, oracle: &mut Oracle) -> Vec<Effect> {
+    /// Asks for all that is retained, and publishes one small message to each topic.
+    pub(super) fn last_words(&mut self, oracle: &mut Oracle) -> Vec<Effect> {
         let mut effects = Vec::new();
+        let mut frame = Vec::new();
+        for pattern in ["*", "!x.*"] {
+            wire::command(&mut frame, "Subscribe", Some(&wire::text(pattern)), &Options::new());
+            effects.push(Effect::Subscribe { wish: Wish::plain(pattern), id: None });
+        }
         for (topic, name) in TOPICS.iter().enumerate() {
-            let number = oracle.new_message(topic, true, LAST_BYTES);
+            let number = oracle.new_message(topic, true, LAST_BYTES, None);
             let mut value = Vec::new();
             wire::bin(&mut value, wire::content(number, LAST_BYTES).as_bytes());
-            let mut frame = Vec::new();
             wire::command(&mut frame, "Publish", Some(&wire::pair(name, &value)), &Options::new());
-            self.outgoing.extend(frame);
             effects.push(Effect::Publish { number, retain: true, ttl_ms: None, id: None });
         }
+        self.outgoing.extend(frame);
         effects
     }
 
     /// Whether it wrote something that ends its session.
     pub(super) fn sent_nonsense(&self) -> bool {
         self.finished && self.outgoing.is_empty()
-    }
-
-    /// Takes in what was read.
-    pub(super) fn take(&mut self, bytes: &[u8], session: usize, oracle: &mut Oracle) {
-        self.incoming.extend_from_slice(bytes);
-        let mut at = 0;
-        while let Some(rest) = self.incoming.get(at..).filter(|rest| !rest.is_empty()) {
-            let taken = if self.native { event(rest, session, oracle) } else { said(rest, session, oracle) };
-            match taken {
-                Some(taken) => at += taken,
-                None => break,
-            }
-        }
-        self.incoming.drain(..at);
     }
 }
 
@@ -318,6 +317,17 @@ fn connect(pen: &mut Pen<'_>) -> Effect {
 impl Pen<'_> {
     fn text(&mut self, text: &str) {
         self.frame.extend_from_slice(text.as_bytes());
+    }
+
+    /// What kind of command comes next.
+    fn kind(&mut self) -> u32 {
+        let most = if self.config.churn && self.rng.bool() { 8 } else { 40 };
+        self.rng.u32(..most)
+    }
+
+    fn pattern(&mut self) -> &'static str {
+        let patterns: &[&'static str] = if self.config.disjoint { &DISJOINT_GLOBS } else { &GLOBS };
+        patterns.get(self.rng.usize(..patterns.len())).copied().unwrap_or("*")
     }
 
     fn topic(&mut self) -> usize {
@@ -342,58 +352,4 @@ impl Pen<'_> {
         let number = usize::from(self.rng.u32(..4) == 0);
         GROUPS.get(number).copied().filter(|_| is_in)
     }
-}
-
-/// One frame of a native session. `None` if it is not whole.
-fn event(bytes: &[u8], session: usize, oracle: &mut Oracle) -> Option<usize> {
-    let mut scanner = FrameScanner::new(WireLimits::default());
-    let frame_bytes = match scanner.scan(bytes) {
-        Ok(end) => end?,
-        Err(error) => {
-            oracle.fail(Promise::Order, format!("session {session} got bytes that are no frame: {error}"));
-            return Some(bytes.len());
-        }
-    };
-    let frame = bytes.get(..frame_bytes).unwrap_or_default();
-    match Event::parse(frame) {
-        Ok(Event::Message(message)) => {
-            let meta = message.meta.and_then(|meta| Meta::parse(meta).ok());
-            let meta = meta.map(|meta| (meta.retained, meta.time));
-            oracle.received(session, 0, message.topic, wire::content_of(message.value), meta);
-        }
-        Ok(Event::Lagged { pattern, missed }) => oracle.told(session, pattern, missed),
-        Ok(Event::Welcome(_)) => oracle.answered(session, &Answer::Welcome),
-        Ok(Event::Ok { id, result }) => {
-            let result = match *result {
-                [0xc0] | [] => NIL,
-                [0xc2] => FALSE,
-                [0xc3] => TRUE,
-                [number] => u64::from(number),
-                [_, ref digits @ ..] => {
-                    digits.iter().fold(0, |number, digit| number << 8 | u64::from(*digit))
-                }
-            };
-            oracle.answered(session, &Answer::Ok { id, result, subscribed: None });
-        }
-        Ok(Event::Err { id, code, .. }) => oracle.answered(session, &Answer::Err { id, code }),
-        Ok(Event::Pong) => oracle.answered(session, &Answer::Pong),
-        Ok(Event::Goodbye { reason, .. }) => oracle.said_goodbye(session, reason),
-        other => oracle.fail(Promise::Order, format!("session {session} got {other:?}")),
-    }
-    Some(frame_bytes)
-}
-
-/// One line of a NATS session. `None` if it is not whole.
-fn said(bytes: &[u8], session: usize, oracle: &mut Oracle) -> Option<usize> {
-    let (line, taken) = wire::line(bytes)?;
-    match line {
-        Line::Message { subject, sid, payload } => oracle.received(session, sid, subject, payload, None),
-        Line::Pong => oracle.answered(session, &Answer::Pong),
-        Line::Err(text) => oracle.said_error(session, text),
-        Line::Info => {}
-        Line::Other(text) => {
-            oracle.fail(Promise::Order, format!("session {session} got the line '{text}'"));
-        }
-    }
-    Some(taken)
 }

@@ -1,6 +1,7 @@
 //! What differs from one seed to the next: bounds, sizes, how often what happens.
 
-use broker_core::{Limits, NatsOptions};
+use broker_core::glob_tree::Pattern;
+use broker_core::{Limits, NatsOptions, TopicRule, TopicRules};
 use fastrand::Rng;
 
 use super::rule::Rule;
@@ -20,6 +21,11 @@ pub(super) const SUBJECTS: [&str; 9] = [">", "a.*", "*.b", "a.b", "a.c", "c", "d
 
 /// Names of groups.
 pub(super) const GROUPS: [&str; 2] = ["g", "h"];
+
+/// What the operator says where he says something: topics that are never retained, and how long others are.
+pub(super) const UNRETAINED_GLOB: &str = "d.*";
+pub(super) const SHORT_LIVED_GLOB: &str = "a.[cd]";
+pub(super) const SHORT_LIVED_MS: u64 = 25;
 
 /// A deadline that no world comes to.
 pub(super) const NO_DEADLINE_MS: u64 = 1 << 40;
@@ -46,8 +52,14 @@ pub(super) struct Config {
     pub(super) groups: bool,
     pub(super) retained: bool,
     pub(super) nats_retained: bool,
-    /// Some publishes say that they are not to be retained, and every native client says `Hello`.
+    /// Some publishes say that they are not to be retained.
     pub(super) unretained: bool,
+    /// Some commands and some publishes clear topics.
+    pub(super) clears: bool,
+    /// The operator has rules for topics.
+    pub(super) ruled: bool,
+    /// Bytes of a value that is retained.
+    pub(super) value_bytes_max: usize,
     /// No two patterns of a native session match the same topic.
     pub(super) disjoint: bool,
     /// Some subscriptions have a `max_rate`, some publishes a `ttl`.
@@ -62,6 +74,8 @@ pub(super) struct Config {
     pub(super) nested: u32,
     /// Commands in one go.
     pub(super) burst: usize,
+    /// Clients subscribe and unsubscribe very often.
+    pub(super) churn: bool,
 }
 
 impl Config {
@@ -77,18 +91,24 @@ impl Config {
             _ => vec![50],
         };
         let outbox_bytes_max = match value_bytes.as_slice() {
-            // A whole number of frames: see `TOPICS`.
-            [50] if rng.bool() => 57 * rng.usize(4..20),
-            [50] => 57 * rng.usize(20..60),
+            // A whole number of frames, see `TOPICS`, or a byte less.
+            [50] if rng.bool() => 57 * rng.usize(4..20) - rng.usize(..2),
+            [50] => 57 * rng.usize(20..60) - rng.usize(..2),
             _ => pick(rng, &[300, 600, 1000, 4000, 70_000]),
         };
-        // What publishers gather goes by the native bound: one of NATS below a quarter of it would not hold.
+        // With room for what waits for its time, nothing of it goes sooner.
+        let rates = rng.u32(..3) == 0;
+        let room = if rates && rng.u32(..3) > 0 { 57 * 80 } else { 0 };
+        let outbox_bytes_max = outbox_bytes_max.max(room);
         let nats_outbox_bytes_max = match value_bytes.as_slice() {
-            [50] => (66 * rng.usize(6..20)).max(outbox_bytes_max / 4),
-            _ => pick(rng, &[600, 1000, 4000, 70_000]).max(outbox_bytes_max / 4),
+            [50] => 66 * rng.usize(3..20) - rng.usize(..2),
+            _ => pick(rng, &[300, 600, 1000, 4000, 70_000]),
         };
-        // Then nobody asks for retained messages, so that it does not matter which there are.
-        let unretained = rng.u32(..4) == 0;
+        // Between the sizes that there are.
+        let value_bytes_max = match value_bytes.as_slice() {
+            [.., most] if *most > 50 && rng.bool() => most / 2,
+            _ => usize::MAX,
+        };
         let largest = value_bytes.iter().copied().max().unwrap_or(1);
         Config {
             steps: rng.u32(60..400),
@@ -104,17 +124,21 @@ impl Config {
             policies,
             nats_policy: one(rng, &known),
             groups: rng.u32(..3) == 0,
-            retained: !unretained && rng.bool(),
-            nats_retained: !unretained && rng.u32(..4) == 0,
-            unretained,
+            retained: rng.u32(..3) > 0,
+            nats_retained: rng.u32(..4) == 0,
+            unretained: rng.u32(..3) == 0,
+            clears: rng.u32(..3) == 0,
+            ruled: rng.u32(..4) == 0,
+            value_bytes_max,
             disjoint: rng.u32(..4) != 0,
-            rates: rng.u32(..3) == 0,
-            ttl: unretained && rng.bool(),
+            rates,
+            ttl: rng.u32(..3) == 0,
             block_ms: if rng.bool() { NO_DEADLINE_MS } else { rng.u64(10..200) },
             nonsense: rng.u32(..4) == 0,
             partial: rng.u32(1..6),
             nested: rng.u32(2..12),
             burst: pick(rng, &[1, 2, 8, 30]).min(1 + 20_000 / largest),
+            churn: rng.u32(..4) == 0,
         }
     }
 
@@ -123,8 +147,25 @@ impl Config {
             outbox_bytes_max: self.outbox_bytes_max,
             idle_timeout_ms: 0,
             block_ms: self.block_ms,
+            retained_value_bytes_max: self.value_bytes_max,
+            topic_rules: self.topic_rules(),
             ..Limits::default()
         }
+    }
+
+    fn topic_rules(&self) -> TopicRules {
+        let rule = |pattern: &str, retain, ttl_ms| {
+            let pattern = Pattern::glob(pattern).ok()?;
+            Some(TopicRule { pattern, retain, ttl_ms, policy: None })
+        };
+        let rules =
+            [rule(UNRETAINED_GLOB, Some(false), None), rule(SHORT_LIVED_GLOB, None, Some(SHORT_LIVED_MS))];
+        TopicRules::new(if self.ruled { rules.into_iter().flatten().collect() } else { Vec::new() })
+    }
+
+    /// Whether it matters when a message is taken up to be written.
+    pub(super) fn is_timed(&self) -> bool {
+        self.rates || self.ttl || self.ruled
     }
 
     pub(super) fn nats_options(&self) -> NatsOptions {

@@ -16,6 +16,14 @@ pub(super) struct Wish {
     pub(super) sid: u32,
 }
 
+impl Wish {
+    /// Of a native client that says no more than the pattern.
+    pub(super) fn plain(pattern: &'static str) -> Self {
+        let rule = Rule::Skip;
+        Wish { pattern, rule, meta: false, group: None, retained: true, max_rate: None, sid: 0 }
+    }
+}
+
 /// One command.
 #[derive(Debug, Clone)]
 pub(super) enum Effect {
@@ -32,6 +40,11 @@ pub(super) enum Effect {
     EndSid {
         sid: u32,
         max: u64,
+    },
+    /// The retained messages of the topics that match go.
+    Clear {
+        pattern: &'static str,
+        id: Option<u64>,
     },
     Publish {
         number: u64,
@@ -51,12 +64,75 @@ pub(super) enum Effect {
     Nothing,
 }
 
+/// A value that clears its topic, if it is published to be retained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Empty {
+    Nil,
+    Str,
+    Bin,
+}
+
+impl Empty {
+    pub(super) const ALL: [Empty; 3] = [Empty::Nil, Empty::Str, Empty::Bin];
+
+    /// As a value of the native protocol.
+    pub(super) fn value(self) -> &'static [u8] {
+        match self {
+            Empty::Nil => b"\xc0",
+            Empty::Str => b"\xa0",
+            Empty::Bin => b"\xc4\x00",
+        }
+    }
+
+    /// As a payload of NATS.
+    pub(super) fn payload(self) -> &'static [u8] {
+        match self {
+            Empty::Nil => b"null",
+            Empty::Str | Empty::Bin => b"",
+        }
+    }
+}
+
+/// What a client makes of a message that came.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen<'a> {
+    /// The sid, on NATS; 0 on the native protocol.
+    pub(super) place: u32,
+    pub(super) topic: &'a str,
+    /// A value of the native protocol, or a payload.
+    pub(super) value: &'a [u8],
+    pub(super) meta: Option<SeenMeta>,
+    /// When the broker took it up to write it, by the broker's clock, where that matters.
+    pub(super) taken_up_ms: Option<u64>,
+}
+
+/// What matters of a message's third element.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SeenMeta {
+    pub(super) retained: bool,
+    pub(super) time_ms: u64,
+    pub(super) ttl_ms: Option<u64>,
+}
+
 /// What the client is to be told, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Answer {
     Welcome,
-    Ok { id: u64, result: u64, subscribed: Option<&'static str> },
-    Err { id: Option<u64>, code: u16 },
+    Ok {
+        id: u64,
+        result: u64,
+        subscribed: Option<&'static str>,
+    },
+    /// Of `Clear`: how many messages went, at least and at most.
+    Cleared {
+        id: u64,
+        least: u64,
+        most: u64,
+    },
+    Err {
+        id: Option<u64>,
+        code: u16,
+    },
     Pong,
     NatsErr,
 }

@@ -2,16 +2,22 @@
 //! code.
 
 mod ledger;
+mod publish;
 mod receive;
 mod settle;
+mod store;
 
 use std::collections::BTreeMap;
 
+use broker_core::TopicInfo;
+
 use self::ledger::{Debt, Ledger, Place, Subscription};
+use self::store::{Kept, NEVER, Store};
 use super::checks::Checks;
-use super::config::TOPICS;
-use super::effect::{Answer, Effect, FALSE, NIL, TRUE, Wish};
+use super::config::{Config, NO_DEADLINE_MS, TOPICS};
+use super::effect::{Answer, Effect, Empty, FALSE, NIL, TRUE, Wish};
 use super::rule::{Promise, Rule};
+use super::wire;
 
 /// In place of what retained messages take: a step that sends some shows nothing of the bound.
 const UNKNOWN_BYTES: usize = usize::MAX / 1024;
@@ -28,8 +34,6 @@ pub(super) struct Broken {
 struct Topic {
     /// Messages so far.
     sequence: u64,
-    /// The message that it retains.
-    retained: Option<u64>,
 }
 
 /// A message, by its number.
@@ -38,9 +42,14 @@ pub(super) struct Message {
     pub(super) topic: usize,
     pub(super) native: bool,
     pub(super) value_bytes: usize,
+    /// In place of a value that tells its number.
+    pub(super) empty: Option<Empty>,
     /// Its place among those of its topic; 0 until it is published.
     pub(super) sequence: u64,
     pub(super) time_ms: u64,
+    /// For how long it holds, and until when.
+    pub(super) ttl_ms: Option<u64>,
+    pub(super) until_ms: u64,
 }
 
 /// A message that goes to one member of a group.
@@ -64,6 +73,7 @@ impl Share {
 #[derive(Debug, Default)]
 pub(super) struct Oracle {
     topics: Vec<Topic>,
+    store: Store,
     messages: Vec<Message>,
     ledgers: Vec<Ledger>,
     /// By message and group.
@@ -75,17 +85,33 @@ pub(super) struct Oracle {
     /// A session has ended, with what it had in line.
     any_ended: bool,
     /// Subscribers hold publishers back for ever.
-    pub(super) patient: bool,
+    patient: bool,
     /// Bytes that the present step pushed to each session.
     pushed: BTreeMap<usize, usize>,
     pub(super) checks: Checks,
     pub(super) broken: Option<Broken>,
-    pub(super) now_ms: u64,
+    now_ms: u64,
+    /// What the broker was last told of the time.
+    clock_ms: u64,
+    /// What clients took in since the trace took it over, where somebody wants to see it.
+    pub(super) heard: Option<Vec<String>>,
 }
 
 impl Oracle {
-    pub(super) fn new(patient: bool) -> Self {
-        Oracle { patient, topics: TOPICS.iter().map(|_| Topic::default()).collect(), ..Oracle::default() }
+    /// With `shows` it says what clients take in.
+    pub(super) fn new(config: &Config, shows: bool) -> Self {
+        Oracle {
+            patient: config.block_ms == NO_DEADLINE_MS,
+            heard: shows.then(Vec::new),
+            topics: TOPICS.iter().map(|_| Topic::default()).collect(),
+            store: Store::new(config),
+            ..Oracle::default()
+        }
+    }
+
+    /// It is so late; and that is what the broker knows of it.
+    pub(super) fn set_time(&mut self, now_ms: u64, clock_ms: u64) {
+        (self.now_ms, self.clock_ms) = (now_ms, clock_ms);
     }
 
     /// Notes what went wrong; the first thing counts.
@@ -93,13 +119,36 @@ impl Oracle {
         self.broken.get_or_insert(Broken { promise, text });
     }
 
+    /// A client took something in.
+    fn hear(&mut self, what: impl FnOnce() -> String) {
+        if let Some(heard) = &mut self.heard {
+            heard.push(what());
+        }
+    }
+
     pub(super) fn begin_session(&mut self, native: bool, bound: usize) {
         self.ledgers.push(Ledger { native, bound, ..Ledger::default() });
     }
 
     /// A number for a message that a client is about to write.
-    pub(super) fn new_message(&mut self, topic: usize, native: bool, value_bytes: usize) -> u64 {
-        self.messages.push(Message { topic, native, value_bytes, sequence: 0, time_ms: 0 });
+    pub(super) fn new_message(
+        &mut self,
+        topic: usize,
+        native: bool,
+        value_bytes: usize,
+        empty: Option<Empty>,
+    ) -> u64 {
+        let (sequence, time_ms, ttl_ms, until_ms) = (0, 0, None, NEVER);
+        self.messages.push(Message {
+            topic,
+            native,
+            value_bytes,
+            empty,
+            sequence,
+            time_ms,
+            ttl_ms,
+            until_ms,
+        });
         self.messages.len() as u64 - 1
     }
 
@@ -109,11 +158,11 @@ impl Oracle {
 
     /// A command of the session was handled.
     pub(super) fn apply(&mut self, session: usize, effect: &Effect) {
-        self.end_join(session);
+        self.go_on(session);
+        let now_ms = self.now_ms;
         self.with(session, |ledger| ledger.joins = matches!(effect, Effect::Subscribe { .. }));
         match effect {
             Effect::Publish { number, retain, ttl_ms, id } => {
-                // What is retained with an end is retained by nobody yet: see the wishes of clients.
                 let receivers = self.publish(session, *number, *retain, *ttl_ms);
                 self.checks.published += 1;
                 self.answer(session, *id, receivers);
@@ -124,8 +173,10 @@ impl Oracle {
                 let count = ledger.subscriptions.len();
                 ledger.subscriptions.retain(|subscription| subscription.wish.pattern != *pattern);
                 let found = ledger.subscriptions.len() < count;
+                ledger.changed(now_ms, usize::from(found));
                 self.answer(session, *id, if found { TRUE } else { FALSE });
             }
+            Effect::Clear { pattern, id } => self.clear(session, pattern, *id),
             Effect::EndSid { sid, max } => self.end_sid(session, *sid, *max),
             Effect::Hello => self.with(session, |ledger| {
                 ledger.introduced = true;
@@ -171,7 +222,9 @@ impl Oracle {
         if ledger.subscriptions.iter().any(is_same) {
             self.checks.saw("a subscription was replaced");
         }
+        let count = ledger.subscriptions.len();
         ledger.subscriptions.retain(|other| !is_same(other));
+        ledger.changed(self.now_ms, count - ledger.subscriptions.len());
         ledger.grouped |= wish.group.is_some();
         ledger.rules.insert(wish.rule);
         ledger.places = ledger.places.max(1) + usize::from(!ledger.native);
@@ -179,16 +232,30 @@ impl Oracle {
         if wish.retained {
             for (number, topic) in self.topics.iter().enumerate() {
                 let name = TOPICS.get(number).copied().unwrap_or_default();
-                let Some(retained) = topic.retained.filter(|_| subscription.matches(name)) else { continue };
+                let kept = self.store.get(number, self.now_ms).filter(|_| subscription.matches(name));
+                let Some(kept) = kept else { continue };
                 ledger.retained_max += 1;
                 subscription.delivered += 1;
                 *self.pushed.entry(session).or_default() += UNKNOWN_BYTES;
-                let message = usize::try_from(retained).ok().and_then(|at| self.messages.get(at));
+                let message = usize::try_from(kept.number).ok().and_then(|at| self.messages.get(at));
                 let bytes = message.map_or(0, |message| frame_bytes(message, name, wish.sid, wish.meta));
                 ledger.largest = ledger.largest.max(bytes);
-                let (place, rule) = (wish.sid, wish.rule);
-                let since = topic.sequence;
-                ledger.debts.push(Debt { place, number: retained, topic: number, since, rule, due: false });
+                ledger.mortal |= kept.until_ms != NEVER;
+                self.mortal |= kept.until_ms != NEVER;
+                ledger.debts.push(Debt {
+                    place: wish.sid,
+                    number: kept.number,
+                    meta: wish.meta,
+                    topic: number,
+                    since: topic.sequence,
+                    rule: wish.rule,
+                    until_ms: kept.until_ms,
+                    begun_ms: self.now_ms,
+                    due: false,
+                    certain: false,
+                    is_either: false,
+                    spared: false,
+                });
             }
         }
         ledger.subscriptions.push(subscription);
@@ -203,13 +270,63 @@ impl Oracle {
         ledger.subscriptions.retain(|subscription| subscription.left != Some(0));
     }
 
-    /// The session has gone on from a subscribe, so all that it sends of retained messages is in its outbox.
-    pub(super) fn end_join(&mut self, session: usize) {
+    fn clear(&mut self, session: usize, pattern: &'static str, id: Option<u64>) {
+        let Some(subscription) = Subscription::new(Wish::plain(pattern)) else { return };
+        let topics: Vec<usize> = (0..TOPICS.len())
+            .filter(|at| TOPICS.get(*at).is_some_and(|name| subscription.matches(name)))
+            .collect();
+        let (least, most, doubts) = self.store.begin_clear(session, &topics, self.now_ms);
+        self.cleared_less(doubts);
+        if let Some(id) = id {
+            self.with(session, |ledger| ledger.expect(Answer::Cleared { id, least, most }));
+        }
+    }
+
+    /// The `Clear` of these sessions may count a message less, each.
+    fn cleared_less(&mut self, sessions: Vec<usize>) {
+        for session in sessions {
+            self.with(session, |ledger| {
+                if let Some(Answer::Cleared { least, .. }) = ledger.answers.back_mut() {
+                    *least = least.saturating_sub(1);
+                }
+            });
+        }
+    }
+
+    /// The session has gone on from what it did last: a `Clear` is done, and all that a subscribe sends of retained messages is in its outbox.
+    pub(super) fn go_on(&mut self, session: usize) {
+        self.end_join(session);
+        self.store.end_clear(session);
+    }
+
+    fn end_join(&mut self, session: usize) {
         let Some(ledger) = self.ledgers.get_mut(session) else { return };
         for debt in ledger.debts.iter_mut().filter(|debt| !debt.due) {
             debt.due = true;
-            let is_still = self.topics.get(debt.topic).is_some_and(|topic| topic.sequence == debt.since);
-            ledger.retained_min += u64::from(is_still);
+            let is_quiet = self.topics.get(debt.topic).is_some_and(|topic| topic.sequence == debt.since);
+            let is_it = |kept: &Kept| kept.number == debt.number && !kept.doubtful;
+            let is_certain = is_quiet && self.store.get(debt.topic, self.now_ms).is_some_and(is_it);
+            ledger.retained_min += u64::from(is_certain);
+            debt.certain = is_certain && !debt.spared;
+        }
+    }
+
+    /// What the broker says of its topics, where nothing is under way but a `Clear`.
+    pub(super) fn check_retained(&mut self, known: &[TopicInfo]) {
+        for (at, name) in TOPICS.iter().enumerate() {
+            let info = known.iter().find(|info| info.topic == *name);
+            let value = info.and_then(|info| info.value.as_deref());
+            let found = value.map(|value| wire::number_in(wire::content_of(value)).unwrap_or(u64::MAX));
+            let kept = self.store.get(at, self.now_ms);
+            if kept.is_some_and(|kept| kept.doubtful) {
+                continue;
+            }
+            let wanted = kept.map(|kept| kept.number);
+            self.checks.made(Promise::Retained, None);
+            if found != wanted {
+                let text = format!("'{name}' retains message {found:?}, and should retain {wanted:?}");
+                return self.fail(Promise::Retained, text);
+            }
         }
     }
 
@@ -230,100 +347,31 @@ impl Oracle {
 
     /// Its subscriptions have gone.
     pub(super) fn end_session(&mut self, session: usize) {
+        let now_ms = self.now_ms;
         self.with(session, |ledger| {
+            // What waits for its time does not wait any more.
+            ledger.changed(now_ms, ledger.subscriptions.len());
             ledger.subscriptions.clear();
             // A join that was not done sent what it sent.
             ledger.debts.iter_mut().for_each(|debt| debt.due = true);
             ledger.ended = true;
         });
+        self.store.abandon_clear(session);
         self.any_ended = true;
     }
 
     pub(super) fn sent_nonsense(&mut self, session: usize) {
         self.with(session, |ledger| ledger.closing = true);
     }
-
-    /// Enters a message into the accounts of all that are to get it. Returns how many places that are.
-    fn publish(&mut self, publisher: usize, number: u64, retain: bool, ttl_ms: Option<u64>) -> u64 {
-        let now_ms = self.now_ms;
-        let Some(message) = usize::try_from(number).ok().and_then(|at| self.messages.get_mut(at)) else {
-            return 0;
-        };
-        let Some(topic) = self.topics.get_mut(message.topic) else { return 0 };
-        topic.sequence += 1;
-        message.sequence = topic.sequence;
-        message.time_ms = now_ms;
-        self.mortal |= ttl_ms.is_some();
-        if retain {
-            topic.retained = Some(number);
-        }
-        let message = message.clone();
-        let name = TOPICS.get(message.topic).copied().unwrap_or_default();
-        let (mut receivers, mut pressed) = (0, false);
-        let mut shares: BTreeMap<&'static str, Share> = BTreeMap::new();
-        for (session, ledger) in self.ledgers.iter_mut().enumerate() {
-            let own = ledger.claim(name, number, ttl_ms.is_some());
-            for wish in ledger.subscriptions.iter().filter(|one| one.matches(name)).map(|one| &one.wish) {
-                let Some(group) = wish.group else { continue };
-                let share = shares.entry(group).or_default();
-                share.idle |= ledger.native && !own.is_empty();
-                share.members.push((session, wish.sid, wish.rule));
-            }
-            receivers += own.len() as u64;
-            for (place, owed) in own {
-                let bytes = frame_bytes(&message, name, place, owed.meta);
-                *self.pushed.entry(session).or_default() += bytes;
-                pressed |= owed.rule.is_none_or(|rule| rule == Rule::Block);
-                ledger.owe((place, message.topic, message.sequence), owed, bytes);
-            }
-            if ledger.end_bounded() {
-                self.checks.saw("a subscription of NATS had its last message");
-            }
-        }
-        for (group, share) in Oracle::with_doubts(shares) {
-            receivers += 1;
-            for (session, place, rule) in &share.members {
-                pressed |= *rule == Rule::Block;
-                let bytes = frame_bytes(&message, name, *place, true);
-                *self.pushed.entry(*session).or_default() += bytes;
-                self.with_largest(*session, bytes);
-            }
-            self.shares.insert((number, group), share);
-        }
-        self.with(publisher, |ledger| ledger.pressed |= pressed);
-        receivers
-    }
-
-    /// A session gets a message through one of its groups alone: then the other may have nobody.
-    fn with_doubts(mut shares: BTreeMap<&'static str, Share>) -> BTreeMap<&'static str, Share> {
-        let mut groups: BTreeMap<usize, u32> = BTreeMap::new();
-        for share in shares.values() {
-            let mut natives: Vec<usize> = share
-                .members
-                .iter()
-                .filter(|(_, place, _)| *place == 0)
-                .map(|(session, ..)| *session)
-                .collect();
-            natives.dedup();
-            for session in natives {
-                *groups.entry(session).or_default() += 1;
-            }
-        }
-        for share in shares.values_mut() {
-            share.idle |=
-                share.members.iter().any(|(one, ..)| groups.get(one).is_some_and(|count| *count > 1));
-        }
-        shares
-    }
-
-    fn with_largest(&mut self, session: usize, bytes: usize) {
-        self.with(session, |ledger| ledger.largest = ledger.largest.max(bytes));
-    }
 }
 
 /// Bytes of a message as it is sent: exactly, but for those with meta, where it is a bound.
 fn frame_bytes(message: &Message, topic: &str, place: Place, meta: bool) -> usize {
-    let value = message.value_bytes;
+    let value = match message.empty {
+        Some(empty) if place > 0 => empty.payload().len(),
+        Some(empty) => return 2 + topic.len() + empty.value().len() + if meta { 64 } else { 0 },
+        None => message.value_bytes,
+    };
     if place > 0 {
         let digits = |number: usize| number.to_string().len();
         // MSG, topic, sid, size, and the two line ends.

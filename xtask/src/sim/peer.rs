@@ -14,6 +14,7 @@ use super::client::Client;
 use super::config::Config;
 use super::effect::Effect;
 use super::socket::Socket;
+use super::world;
 
 const SERVER: ServerName = ServerName { name: "sim", version: "0" };
 
@@ -190,6 +191,7 @@ impl Peer {
             self.end(reason);
             return Read::Ended;
         }
+        world::set_clock(now);
         let progress = match session {
             AnySession::Native(session) => session.handle(now, buffer),
             AnySession::Nats(session) => session.handle(now, buffer),

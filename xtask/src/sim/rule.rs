@@ -1,4 +1,4 @@
-//! What can be promised and chosen: the promises of the design by name, the policies, and the situations that a run has to have been in.
+//! What can be promised and chosen: the promises of the design by number, and of the protocol by name, the policies, and the situations that a run has to have been in.
 
 use broker_core::Policy;
 
@@ -54,17 +54,31 @@ pub(super) enum Promise {
     Isolation,
     Honesty,
     BadInput,
+    /// What the broker retains is what was published to be retained, and not cleared, too large or over since.
+    Retained,
+    /// No message is sent after its time, live or retained.
+    TimeToLive,
+    /// No more messages of a topic come than `max_rate` says.
+    Rate,
 }
 
 impl Promise {
-    pub(super) const ALL: [Promise; 6] = [
+    pub(super) const ALL: [Promise; 9] = [
         Promise::Order,
         Promise::Visibility,
         Promise::State,
         Promise::Isolation,
         Promise::Honesty,
         Promise::BadInput,
+        Promise::Retained,
+        Promise::TimeToLive,
+        Promise::Rate,
     ];
+
+    /// Whether it is promised to subscribers, whose policy may make a difference.
+    pub(super) fn is_of_rules(self) -> bool {
+        !matches!(self, Promise::BadInput | Promise::Retained)
+    }
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -74,6 +88,9 @@ impl Promise {
             Promise::Isolation => "4 isolation",
             Promise::Honesty => "5 honesty",
             Promise::BadInput => "6 bad input",
+            Promise::Retained => "retained",
+            Promise::TimeToLive => "time to live",
+            Promise::Rate => "max_rate",
         }
     }
 }

@@ -28,6 +28,10 @@ pub(super) struct State {
     pub(super) to_server: VecDeque<u8>,
     /// What the server wrote and the client has not read.
     pub(super) to_client: VecDeque<u8>,
+    /// When what is in `to_client` was taken up, in runs of bytes.
+    pub(super) tags: Tags,
+    /// What the broker is about to write, and when it took that up, where it matters.
+    offered: Option<(Vec<u8>, Tags)>,
     /// The client says no more; what it wrote is still there.
     pub(super) ended: bool,
     /// The client is gone: writes fail.
@@ -42,6 +46,44 @@ pub(super) struct State {
     pub(super) refusals: u64,
 }
 
+/// Times, for so many bytes each.
+#[derive(Debug, Default)]
+pub(super) struct Tags {
+    runs: VecDeque<(usize, u64)>,
+}
+
+impl Tags {
+    fn push(&mut self, bytes: usize, at_ms: u64) {
+        if bytes > 0 {
+            self.runs.push_back((bytes, at_ms));
+        }
+    }
+
+    pub(super) fn append(&mut self, mut more: Tags) {
+        self.runs.append(&mut more.runs);
+    }
+
+    /// Those of the first bytes, which go.
+    pub(super) fn take(&mut self, mut bytes: usize) -> Tags {
+        let mut taken = Tags::default();
+        while let Some((run, at_ms)) = self.runs.front_mut().filter(|_| bytes > 0) {
+            let part = min(bytes, *run);
+            taken.push(part, *at_ms);
+            bytes -= part;
+            *run -= part;
+            if *run == 0 {
+                self.runs.pop_front();
+            }
+        }
+        taken
+    }
+
+    /// That of the first byte.
+    pub(super) fn first_ms(&self) -> Option<u64> {
+        self.runs.front().map(|(_, at_ms)| *at_ms)
+    }
+}
+
 impl Socket {
     pub(super) fn new(peer: usize, seed: u64, config: &super::config::Config) -> Self {
         let state = State {
@@ -50,6 +92,8 @@ impl Socket {
             partial: config.partial,
             to_server: VecDeque::new(),
             to_client: VecDeque::new(),
+            tags: Tags::default(),
+            offered: config.is_timed().then(Default::default),
             ended: false,
             broken: false,
             shut: false,
@@ -67,6 +111,7 @@ impl Socket {
 
     /// Writes what the socket takes at once. Somebody else may go first, and somebody else after it, as on other threads.
     pub(super) fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.state().offer(slices);
         let between = self.state().chance(self.nested);
         if between {
             world::step_between();
@@ -78,6 +123,16 @@ impl Socket {
 }
 
 impl State {
+    /// Notes when the broker took up what it is about to write: now, but for what it tried to write before.
+    fn offer(&mut self, slices: &[IoSlice<'_>]) {
+        let Some((before, tags)) = &mut self.offered else { return };
+        let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+        let same = bytes.iter().zip(before.iter()).take_while(|(one, other)| one == other).count();
+        *tags = tags.take(same);
+        tags.push(bytes.len() - same, world::clock_ms());
+        *before = bytes;
+    }
+
     fn chance(&mut self, one_in: u32) -> bool {
         self.rng.u32(..one_in.max(1)) == 0
     }
@@ -97,6 +152,10 @@ impl State {
             taken = self.rng.usize(1..=taken);
         }
         self.cuts += u64::from(taken < offered);
+        if let Some((bytes, tags)) = &mut self.offered {
+            bytes.drain(..taken.min(bytes.len()));
+            self.tags.append(tags.take(taken));
+        }
         let mut left = taken;
         for slice in slices {
             let part = slice.get(..min(left, slice.len())).unwrap_or_default();

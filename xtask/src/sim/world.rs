@@ -17,7 +17,7 @@ use broker_core::{Broker, Now};
 use fastrand::Rng;
 
 use super::checks::Checks;
-use super::config::{Config, NO_DEADLINE_MS};
+use super::config::Config;
 use super::oracle::{Broken, Oracle};
 use super::peer::{Peer, Stage};
 use super::rule::Promise;
@@ -39,6 +39,8 @@ pub(super) struct World {
     broker: Arc<Broker>,
     rng: RefCell<Rng>,
     now_ms: Cell<u64>,
+    /// What the broker was last told of the time.
+    clock_ms: Cell<u64>,
     peers: RefCell<Vec<Rc<Peer>>>,
     oracle: RefCell<Oracle>,
     trace: RefCell<Trace>,
@@ -71,8 +73,9 @@ pub(super) fn run(seed: u64, lines: usize) -> Outcome {
         broker: Arc::new(Broker::seeded(config.limits(), rng.u64(..))),
         rng: RefCell::new(rng),
         now_ms: Cell::new(START_MS),
+        clock_ms: Cell::new(0),
         peers: RefCell::default(),
-        oracle: RefCell::new(Oracle::new(config.block_ms == NO_DEADLINE_MS)),
+        oracle: RefCell::new(Oracle::new(&config, lines > 0)),
         trace: RefCell::new(Trace::new(lines)),
         depth: Cell::new(0),
         ends: Cell::new(false),
@@ -104,6 +107,20 @@ pub(super) fn step_between() {
     }
 }
 
+/// The time as the broker knows it.
+pub(super) fn clock_ms() -> u64 {
+    WORLD.with(|current| current.borrow().as_ref().map_or(0, |world| world.clock_ms.get()))
+}
+
+/// The broker is told the time.
+pub(super) fn set_clock(now: Now) {
+    WORLD.with(|current| {
+        if let Some(world) = &*current.borrow() {
+            world.clock_ms.set(now.monotonic_ms);
+        }
+    });
+}
+
 /// Notes what a socket did.
 pub(super) fn note_write(peer: usize, outcome: &io::Result<usize>) {
     let world = WORLD.with(|current| current.borrow().clone());
@@ -118,12 +135,15 @@ impl World {
         let pending = Arc::clone(&self.pending);
         self.broker.on_pending(Box::new(move || pending.store(true, Relaxed)));
         self.note(format_args!("{:?}", self.config), &[]);
+        // Who connects is greeted, and meanwhile others go on.
+        self.begin_step();
         for _ in 0..self.config.natives {
             self.connect(true);
         }
         for _ in 0..self.config.nats {
             self.connect(false);
         }
+        self.end_step();
     }
 
     fn connect(&self, native: bool) {
@@ -177,16 +197,16 @@ impl World {
     /// Tells the oracle which commands were handled since it looked last.
     fn sync(&self, peer: &Peer) {
         let commands = peer.info.totals().commands;
+        self.oracle.borrow_mut().set_time(self.now_ms.get(), self.clock_ms.get());
         while peer.known.get() < commands {
             peer.known.set(peer.known.get() + 1);
             let Some(effect) = peer.effects.borrow_mut().pop_front() else { continue };
             self.note(format_args!("  {} did {effect:?}", peer.number), &[]);
             let mut oracle = self.oracle.borrow_mut();
-            oracle.now_ms = self.now_ms.get();
             oracle.apply(peer.number, &effect);
         }
         if peer.stage.get() == Stage::Open && peer.is_idle() {
-            self.oracle.borrow_mut().end_join(peer.number);
+            self.oracle.borrow_mut().go_on(peer.number);
         }
     }
 

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use broker_core::glob_tree::{Dialect, Pattern, PatternLimits};
 
-use crate::sim::effect::{Answer, Wish};
+use super::store::NEVER;
+use crate::sim::effect::{Answer, Seen, Wish};
 use crate::sim::rule::Rule;
 
 /// What a message takes of the bound beside its bytes where it waits alone.
@@ -28,6 +29,13 @@ pub(super) struct Subscription {
     pub(super) left: Option<u64>,
     /// Messages so far.
     pub(super) delivered: u64,
+}
+
+impl Owed {
+    /// Whether it has an end.
+    pub(super) fn is_mortal(&self) -> bool {
+        self.until_ms != NEVER
+    }
 }
 
 impl Subscription {
@@ -54,7 +62,9 @@ pub(super) struct Owed {
     pub(super) meta: bool,
     /// It may be thinned out, or come to its end while it waits.
     pub(super) rated: bool,
-    pub(super) mortal: bool,
+    pub(super) until_ms: u64,
+    /// Messages a second, where it comes by one subscription that has such a rate.
+    pub(super) max_rate: Option<u64>,
     /// There was room for it, and its policy never takes back what it took.
     pub(super) certain: bool,
 }
@@ -64,12 +74,37 @@ pub(super) struct Owed {
 pub(super) struct Debt {
     pub(super) place: Place,
     pub(super) number: u64,
+    pub(super) meta: bool,
     pub(super) topic: usize,
     /// The topic's newest message when the subscription came.
     pub(super) since: u64,
     pub(super) rule: Rule,
+    pub(super) until_ms: u64,
+    /// When the subscription came.
+    pub(super) begun_ms: u64,
     /// Its join is done.
     pub(super) due: bool,
+    /// It held and was the newest until then.
+    pub(super) certain: bool,
+    /// The live message came, or this one for it: whichever comes yet may be the other.
+    pub(super) is_either: bool,
+    /// It may have come in the place of another one like it.
+    pub(super) spared: bool,
+}
+
+impl Debt {
+    /// Whether it may be this message.
+    pub(super) fn is_seen(&self, seen: &Seen<'_>, number: u64) -> bool {
+        (self.place, self.number, self.meta) == (seen.place, number, seen.meta.is_some())
+    }
+
+    /// Whether the message may say that it holds so long.
+    pub(super) fn can_have_left(&self, ttl_ms: Option<u64>) -> bool {
+        match ttl_ms {
+            None => self.until_ms == NEVER,
+            Some(ttl_ms) => self.until_ms != NEVER && (1..=self.until_ms - self.begun_ms).contains(&ttl_ms),
+        }
+    }
 }
 
 /// The newest message of a topic that arrived at a place.
@@ -108,6 +143,8 @@ pub(super) struct Ledger {
     pub(super) fresh: Vec<(Place, usize, u64)>,
     /// Bytes of those that came in this step, though they may have been read.
     pub(super) step_bytes: usize,
+    /// Of the messages that are known to be missed since the step began, those that had an end.
+    pub(super) step_over: u64,
     /// Missed or thinned out.
     pub(super) missed_rated: u64,
     /// The largest frame that was sent to it.
@@ -145,6 +182,16 @@ pub(super) struct Ledger {
     pub(super) ended: bool,
     /// Times that the missed messages grew since nothing waited.
     pub(super) lags: usize,
+    /// Subscriptions that ended since it was last told of everything.
+    pub(super) ended_subscriptions: usize,
+    /// When its subscriptions changed last.
+    pub(super) changed_ms: u64,
+    /// When the messages of a topic were published that came by a `max_rate` since then.
+    pub(super) paces: BTreeMap<(Place, usize), Vec<u64>>,
+    /// Messages without a number came, and others like them may have come instead: it is not known for which pattern which was missed.
+    pub(super) blurred: bool,
+    /// Messages that came and were taken for retained ones, though a group may have brought them: these may come yet, as if they were late.
+    pub(super) swapped: BTreeSet<u64>,
     pub(super) goodbye: Option<String>,
 }
 
@@ -158,7 +205,7 @@ impl Ledger {
     pub(super) fn expect(&mut self, answer: Answer) {
         let bytes = match &answer {
             Answer::Welcome => 400,
-            Answer::Ok { .. } => 24,
+            Answer::Ok { .. } | Answer::Cleared { .. } => 24,
             Answer::Err { .. } => 300,
             Answer::Pong => 10,
             Answer::NatsErr => 100,
@@ -169,7 +216,7 @@ impl Ledger {
     }
 
     /// What its subscriptions without a group have to do with a message: where it is to arrive, and as what.
-    pub(super) fn claim(&mut self, topic: &str, number: u64, mortal: bool) -> Vec<(Place, Owed)> {
+    pub(super) fn claim(&mut self, topic: &str, number: u64, until_ms: u64) -> Vec<(Place, Owed)> {
         let mut own: Vec<(Place, Owed)> = Vec::new();
         let takes = |one: &&mut Subscription| one.wish.group.is_none() && one.matches(topic);
         for subscription in self.subscriptions.iter_mut().filter(takes) {
@@ -182,10 +229,12 @@ impl Ledger {
                 owed.rule = owed.rule.filter(|rule| *rule == wish.rule);
                 owed.meta |= wish.meta;
                 owed.rated |= rated;
+                owed.max_rate = None;
                 continue;
             }
             let (patterns, rule) = (vec![wish.pattern], Some(wish.rule));
-            let owed = Owed { number, patterns, rule, meta: wish.meta, rated, mortal, certain: false };
+            let (meta, max_rate) = (wish.meta, wish.max_rate);
+            let owed = Owed { number, patterns, rule, meta, rated, until_ms, max_rate, certain: false };
             own.push((wish.sid, owed));
         }
         own
@@ -194,11 +243,11 @@ impl Ledger {
     /// Enters a message that takes so many bytes.
     pub(super) fn owe(&mut self, key: (Place, usize, u64), owed: Owed, bytes: usize) {
         self.largest = self.largest.max(bytes);
-        if owed.rule == Some(Rule::DropNewest) && self.rule().is_some() && !self.rated && !owed.mortal {
+        if owed.rule == Some(Rule::DropNewest) && self.rule().is_some() && !self.rated && !owed.is_mortal() {
             self.fresh.push(key);
         }
         self.total += 1;
-        self.mortal |= owed.mortal;
+        self.mortal |= owed.is_mortal();
         self.last = Some(owed.number);
         self.owed.insert(key, owed);
     }
@@ -212,18 +261,64 @@ impl Ledger {
 
     /// It never comes any more.
     pub(super) fn miss(&mut self, owed: &Owed) {
+        self.step_over += u64::from(owed.is_mortal());
         match owed.patterns.as_slice() {
             _ if owed.rated => self.missed_rated += 1,
-            [one] => *self.missed.entry(one).or_default() += 1,
+            [one] if !self.blurred => *self.missed.entry(one).or_default() += 1,
             _ => self.missed_any += 1,
         }
     }
 
-    /// Bytes of answers and events that may wait beside its messages.
-    pub(super) fn control_max(&self) -> usize {
-        let told = if self.native && self.introduced { self.lags + 1 } else { 0 };
+    /// Its subscriptions changed: so many of them ended.
+    pub(super) fn changed(&mut self, now_ms: u64, ended: usize) {
+        self.changed_ms = now_ms;
+        self.paces.clear();
+        self.ended_subscriptions += ended;
+    }
+
+    /// Bytes of answers and events that may wait beside its messages, of which it has missed so many, and so many of them in this step.
+    pub(super) fn control_max(&self, lagged: u64, now: u64) -> usize {
         let farewell = if self.closing || self.ended { FAREWELL_BYTES } else { 0 };
-        self.answer_bytes + self.step_bytes + farewell + told * LAGGED_BYTES * self.subscriptions.len().max(1)
+        let mut told = 0;
+        if self.native && self.introduced {
+            // One for each subscription, each time; and each tells of a message at the least.
+            let untold = lagged.saturating_sub(self.told.values().sum());
+            let times = self.lags + 1 + usize::try_from(now).unwrap_or(usize::MAX / 1024);
+            let each_time = times * (self.subscriptions.len() + self.ended_subscriptions).max(1);
+            told = each_time.min(usize::try_from(untold).unwrap_or(usize::MAX));
+        }
+        self.answer_bytes + self.step_bytes + farewell + told * LAGGED_BYTES
+    }
+
+    /// A message came by a `max_rate`, and was taken up to be written then. Says what is wrong with that, or whether there was another one to compare
+    /// it with.
+    pub(super) fn keeps_pace(
+        &mut self,
+        (place, topic): (Place, usize),
+        per_second: u64,
+        published_ms: u64,
+        taken_up_ms: u64,
+    ) -> Result<bool, String> {
+        let interval_us = 1_000_000_u64.div_ceil(per_second);
+        let before = self.paces.entry((place, topic)).or_default();
+        for (behind, first_ms) in before.iter().rev().enumerate() {
+            let (messages, took_ms) = (behind as u64 + 1, taken_up_ms - first_ms.min(&taken_up_ms));
+            if took_ms * 1000 < messages * interval_us {
+                return Err(format!(
+                    "{} messages came within {took_ms} ms, {per_second} a second",
+                    messages + 1
+                ));
+            }
+        }
+        before.push(published_ms);
+        Ok(before.len() > 1)
+    }
+
+    /// Messages that may have come to their end while they waited, up to this step.
+    pub(super) fn over(&self, clock_ms: u64) -> u64 {
+        let live = self.owed.values().filter(|owed| owed.until_ms <= clock_ms).count();
+        let retained = self.debts.iter().filter(|debt| debt.until_ms <= clock_ms).count();
+        (live + retained) as u64 + self.step_over
     }
 
     /// The most that one message takes of the bound.

@@ -1,26 +1,32 @@
 //! What a client received, compared with what it is owed.
 
-use super::ledger::{Ledger, Newest, Owed, Place};
-use super::{Oracle, Promise, Rule, Share, TOPICS};
-use crate::sim::effect::{Answer, TRUE};
+use super::ledger::{Debt, Ledger, Newest, Owed, Place};
+use super::store::NEVER;
+use super::{Message, Oracle, Promise, Rule, Share, TOPICS};
+use crate::sim::effect::{Answer, Seen, SeenMeta, TRUE};
 use crate::sim::wire;
 
+/// What a message that waits for its time takes beside its frame, at the most.
+const RATED_BYTES: usize = 256;
+
 impl Oracle {
-    /// A message arrived. `retained` and `time_ms` are from its meta, where it has one.
-    pub(in crate::sim) fn received(
-        &mut self,
-        session: usize,
-        place: Place,
-        topic: &str,
-        content: &[u8],
-        meta: Option<(bool, u64)>,
-    ) {
-        let number = wire::number_in(content).unwrap_or(u64::MAX);
+    /// A message arrived.
+    pub(in crate::sim) fn received(&mut self, session: usize, seen: &Seen<'_>) {
+        let Seen { place, topic, value, meta, taken_up_ms } = *seen;
+        let content = if place == 0 { wire::content_of(value) } else { value };
+        let number = match wire::number_in(content) {
+            None => self.next_empty(session, seen).unwrap_or(u64::MAX),
+            Some(number) => number,
+        };
+        self.hear(|| {
+            format!("message {number} of '{topic}' at {place}, meta {meta:?}, taken up at {taken_up_ms:?}")
+        });
         let Some(message) = self.message(number).cloned() else {
             return self.fail(Promise::Order, format!("session {session} got a message that nobody wrote"));
         };
         let what = format!("session {session}, place {place}, message {number} of '{topic}'");
-        if TOPICS.get(message.topic) != Some(&topic) || content.len() != message.value_bytes.max(16) {
+        let is_whole = message.empty.is_some() || content.len() == message.value_bytes.max(16);
+        if TOPICS.get(message.topic) != Some(&topic) || !is_whole {
             return self.fail(Promise::Order, format!("{what}: it was published otherwise"));
         }
         if message.sequence == 0 {
@@ -32,36 +38,121 @@ impl Oracle {
         if message.native == (place > 0) {
             self.checks.saw("a message crossed protocols");
         }
-        if let Some((_, time_ms)) = meta {
+        if let Some(SeenMeta { time_ms, retained, ttl_ms }) = meta {
             self.checks.saw("a message came with meta");
-            if time_ms != message.time_ms {
-                return self
-                    .fail(Promise::Order, format!("{what}: its time is {time_ms}, not {}", message.time_ms));
+            if time_ms != message.time_ms || !retained && ttl_ms != message.ttl_ms {
+                let text = format!("{what}: {meta:?}, published at {}", message.time_ms);
+                return self.fail(Promise::Order, text);
             }
         }
         let was = ledger.newest.get(&(place, message.topic)).copied().unwrap_or_default();
-        let is_retained = meta.is_some_and(|(retained, _)| retained);
+        let has_debt = ledger.debts.iter().any(|debt| debt.is_seen(seen, number));
+        let is_retained = if let Some(meta) = meta {
+            meta.retained
+        } else {
+            // As a live one it would be late, or come with meta.
+            let owed = ledger.owed.get(&(place, message.topic, message.sequence));
+            has_debt && (message.sequence < was.sequence || owed.is_some_and(|owed| owed.meta))
+        };
         if !is_retained && let Some(owed) = ledger.owed.remove(&(place, message.topic, message.sequence)) {
+            if let Some(taken_up_ms) = taken_up_ms {
+                self.check_times(session, place, &message, taken_up_ms, &what, &owed);
+            }
             return self.received_live(session, (place, message.topic, message.sequence), &what, &owed, was);
         }
         // What a member may get both ways is taken for the retained one first, where it does not say what it is.
-        let has_debt = ledger.debts.iter().any(|debt| debt.place == place && debt.number == number);
         let is_live = meta.is_some() && !is_retained;
-        let shared = if has_debt && !is_live { None } else { self.take_share(session, place, number) };
+        if has_debt && meta.is_none() && ledger.grouped {
+            ledger.swapped.insert(number);
+        }
+        let is_owed = ledger.debts.iter().any(|debt| {
+            let is_over = taken_up_ms.is_some_and(|taken_up_ms| debt.until_ms <= taken_up_ms);
+            debt.is_seen(seen, number) && debt.since >= was.sequence && !is_over
+        });
+        let shared = if is_owed && !is_live { None } else { self.take_share(session, place, number) };
         if let Some(rule) = shared {
             let again = Newest { sequence: message.sequence, number, was_retained: false };
-            if message.sequence <= was.sequence && !was.was_retained {
+            let is_swapped = self.ledgers.get(session).is_some_and(|ledger| ledger.swapped.contains(&number));
+            if message.sequence <= was.sequence && !was.was_retained && !is_swapped {
                 return self.fail(Promise::Order, format!("{what}: a newer one was before it"));
             }
             self.checks.made(Promise::Order, rule);
             self.checks.saw("a message came by a group");
             self.with(session, |ledger| {
                 ledger.received_in_group += 1;
-                ledger.newest.insert((place, message.topic), again);
+                if again.sequence >= was.sequence {
+                    ledger.newest.insert((place, message.topic), again);
+                }
             });
             return;
         }
-        self.received_retained(session, place, number, &what, was);
+        self.received_retained(session, number, seen, &what, was);
+    }
+
+    /// The number of the message that a value without one is: the next one like it that is owed.
+    fn next_empty(&mut self, session: usize, seen: &Seen<'_>) -> Option<u64> {
+        let topic = TOPICS.iter().position(|topic| *topic == seen.topic)?;
+        let ledger = self.ledgers.get_mut(session)?;
+        let was = ledger.newest.get(&(seen.place, topic)).copied().unwrap_or_default();
+        let is_like = |number: u64| {
+            let message = usize::try_from(number).ok().and_then(|at| self.messages.get(at));
+            message.is_some_and(|message| {
+                let is_then = seen
+                    .meta
+                    .is_none_or(|meta| (meta.time_ms, meta.ttl_ms) == (message.time_ms, message.ttl_ms));
+                is_then
+                    && message.empty.is_some_and(|empty| {
+                        seen.value == if seen.place == 0 { empty.value() } else { empty.payload() }
+                    })
+            })
+        };
+        let behind = (seen.place, topic, was.sequence + 1)..(seen.place, topic + 1, 0);
+        let alike: Vec<&Owed> =
+            ledger.owed.range(behind).map(|(_, owed)| owed).filter(|owed| is_like(owed.number)).collect();
+        // One that is over is not taken for it as long as there is another one.
+        let is_over = |owed: &&&Owed| seen.taken_up_ms.is_some_and(|at_ms| owed.until_ms <= at_ms);
+        let next = alike.iter().find(|owed| !is_over(owed)).or(alike.first()).map(|owed| owed.number);
+        let is_blurred = alike.len() > 1;
+        ledger.blurred |= is_blurred;
+        if next.is_some() {
+            self.checks.saw("an empty message came");
+        }
+        next
+    }
+
+    /// A live message did not come too late, nor too soon.
+    fn check_times(
+        &mut self,
+        session: usize,
+        place: Place,
+        message: &Message,
+        taken_up_ms: u64,
+        what: &str,
+        owed: &Owed,
+    ) {
+        if message.until_ms <= taken_up_ms {
+            let text = format!("{what}: it was sent at {taken_up_ms}, after its end, {}", message.until_ms);
+            return self.fail(Promise::TimeToLive, text);
+        }
+        if message.until_ms != NEVER {
+            self.checks.made(Promise::TimeToLive, owed.rule);
+        }
+        let Some(ledger) = self.ledgers.get_mut(session) else { return };
+        // Where too much waits for its time, some of it goes sooner.
+        let has_room = TOPICS.len() * (RATED_BYTES + ledger.largest) <= ledger.bound;
+        // What waits when a subscription ends, or its session, goes at once.
+        let goes_on = message.time_ms > ledger.changed_ms && !ledger.closing;
+        let Some(per_second) = owed.max_rate.filter(|_| has_room && goes_on) else { return };
+        match ledger.keeps_pace((place, message.topic), per_second, message.time_ms, taken_up_ms) {
+            Err(text) => self.fail(Promise::Rate, format!("{what}: {text}")),
+            Ok(false) => {}
+            Ok(true) => {
+                self.checks.made(Promise::Rate, owed.rule);
+                if taken_up_ms > message.time_ms {
+                    self.checks.saw("a message waited for its time");
+                }
+            }
+        }
     }
 
     fn received_live(
@@ -85,11 +176,16 @@ impl Oracle {
             if let Some(gone) = ledger.owed.remove(&key) {
                 ledger.miss(&gone);
                 self.checks.missed += 1;
-                taken_back = taken_back.or(gone.certain.then_some(gone.number));
+                taken_back = taken_back.or((gone.certain && !ledger.blurred).then_some(gone.number));
             }
         }
         let newest = Newest { sequence, number: owed.number, was_retained: false };
         ledger.newest.insert((place, topic), newest);
+        if owed.rated {
+            // It may have been the retained one, and what is taken for that is this one, which waited for its time.
+            let is_it = |debt: &&mut Debt| debt.place == place && debt.number == owed.number;
+            ledger.debts.iter_mut().filter(is_it).for_each(|debt| debt.is_either = true);
+        }
         let late = late_lag(ledger, owed);
         let answered = waits_for_ok(ledger, owed);
         self.checks.made(Promise::Order, owed.rule);
@@ -136,16 +232,51 @@ impl Oracle {
         None
     }
 
-    fn received_retained(&mut self, session: usize, place: Place, number: u64, what: &str, was: Newest) {
+    fn received_retained(&mut self, session: usize, number: u64, seen: &Seen<'_>, what: &str, was: Newest) {
+        let Seen { place, meta, taken_up_ms, .. } = *seen;
         let Some(ledger) = self.ledgers.get_mut(session) else { return };
-        let found = ledger.debts.iter().position(|debt| debt.place == place && debt.number == number);
+        // Where it was asked for again, the first one may have been left out because something newer came.
+        let likely = |debt: &Debt| {
+            let is_left = meta.is_none_or(|meta| debt.can_have_left(meta.ttl_ms));
+            (!is_left, debt.since < was.sequence, debt.is_either)
+        };
+        let is_it = |debt: &(usize, &Debt)| debt.1.is_seen(seen, number);
+        let found =
+            ledger.debts.iter().enumerate().filter(|debt| is_it(debt)).min_by_key(|(_, debt)| likely(debt));
+        let found = found.map(|(at, _)| at);
         let Some(debt) = found.map(|at| ledger.debts.remove(at)) else {
             return self
                 .fail(Promise::Order, format!("{what}: it came again, or to somebody who is not owed it"));
         };
         ledger.retained_received += 1;
+        if debt.due && !debt.certain {
+            // Then it may have been another one just as well, which is left now.
+            let other = ledger
+                .debts
+                .iter_mut()
+                .find(|other| other.is_seen(seen, number) && !other.spared && (other.certain || !other.due));
+            if let Some(other) = other {
+                (other.spared, other.certain) = (true, false);
+            }
+        }
+        let is_swapped = ledger.swapped.contains(&number);
+        if !debt.is_either && taken_up_ms.is_some_and(|taken_up_ms| debt.until_ms <= taken_up_ms) {
+            let text = format!(
+                "{what}: it was sent as retained at {taken_up_ms:?}, after its end, {}",
+                debt.until_ms
+            );
+            return self.fail(Promise::TimeToLive, text);
+        }
+        if let Some(meta) = meta.filter(|meta| !debt.can_have_left(meta.ttl_ms)) {
+            let text = format!("{what}: {meta:?}, and it held from {} to {}", debt.begun_ms, debt.until_ms);
+            return self.fail(Promise::TimeToLive, text);
+        }
+        if debt.until_ms != NEVER {
+            self.checks.made(Promise::TimeToLive, debt.rule);
+            self.checks.saw("a retained message with an end came");
+        }
         let sequence = self.message(number).map_or(0, |message| message.sequence);
-        if was.sequence > debt.since {
+        if was.sequence > debt.since && !is_swapped {
             return self.fail(
                 Promise::State,
                 format!("{what}: the retained message came behind message {}, which is newer", was.number),
@@ -162,6 +293,7 @@ impl Oracle {
     /// `Lagged` arrived.
     pub(in crate::sim) fn told(&mut self, session: usize, pattern: &str, missed: u64) {
         self.checks.saw("Lagged was told");
+        self.hear(|| format!("Lagged {missed} of '{pattern}'"));
         let Some(ledger) = self.ledgers.get_mut(session) else { return };
         if !ledger.introduced || missed == 0 {
             return self
@@ -172,6 +304,7 @@ impl Oracle {
 
     /// An answer arrived; `subscribed` is not known to the client.
     pub(in crate::sim) fn answered(&mut self, session: usize, answer: &Answer) {
+        self.hear(|| format!("{answer:?}"));
         let Some(ledger) = self.ledgers.get_mut(session) else { return };
         let expected = ledger.answers.pop_front();
         if ledger.answers.is_empty() {
@@ -185,6 +318,12 @@ impl Oracle {
                 // A subscription that has its last message counts until the batch is over.
                 let is_count = *result < TRUE;
                 id == got && (told == result || is_count && (*result..=result + self.bounded).contains(told))
+            }
+            (Some(Answer::Cleared { id, least, most }), Answer::Ok { id: got, result, .. }) => {
+                if *result > 0 {
+                    self.checks.saw("Clear forgot messages");
+                }
+                id == got && (least..=most).contains(&result)
             }
             (Some(expected), answer) => expected == answer,
             (None, _) => false,
@@ -229,6 +368,7 @@ fn late_lag(ledger: &Ledger, owed: &Owed) -> Option<String> {
         || ledger.mortal
         || ledger.rated
         || ledger.ended
+        || ledger.blurred
     {
         return None;
     }

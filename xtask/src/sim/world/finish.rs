@@ -21,10 +21,12 @@ impl World {
             return;
         }
         // The broker has recovered, whoever was slow: what is published now arrives.
+        self.tick();
         self.connect(true);
-        self.publish_everywhere();
+        self.last_words();
         self.rest();
         self.settle_open();
+        self.tick();
         for peer in self.all() {
             peer.client.borrow_mut().gone = true;
             peer.socket.state().ended = true;
@@ -53,6 +55,13 @@ impl World {
             cuts += peer.socket.state().cuts;
             refusals += peer.socket.state().refusals;
         }
+        let topics = self.broker.topic_stats();
+        if topics.expired > 0 {
+            self.saw("a retained message came to its end");
+        }
+        if topics.oversized > 0 {
+            self.saw("a value was too large to be retained");
+        }
         if cuts > 0 {
             self.saw("a socket took a part of a write");
         }
@@ -64,12 +73,10 @@ impl World {
     /// Runs until nothing is left to do.
     fn rest(&self) {
         for _ in 0..REST_STEPS_MAX {
-            self.before.replace(self.stats());
-            self.oracle.borrow_mut().begin_step();
+            self.begin_step();
             let ran = self.run_task();
             let moved = self.clients_go_on();
-            self.sync_all();
-            self.check();
+            self.end_step();
             if self.is_broken() {
                 return;
             }
@@ -142,13 +149,13 @@ impl World {
         }
     }
 
-    /// One message to each topic.
-    fn publish_everywhere(&self) {
+    /// One more client asks for all that is retained, and then publishes to each topic.
+    fn last_words(&self) {
         let number = self.peers.borrow().len() - 1;
         let Some(peer) = self.peer(number) else { return };
         let mut oracle = self.oracle.borrow_mut();
         let mut client = peer.client.borrow_mut();
-        let effects = client.publish_everywhere(&mut oracle);
+        let effects = client.last_words(&mut oracle);
         peer.effects.borrow_mut().extend(effects);
     }
 }

@@ -7,8 +7,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use broker_core::outbox::OutboxStats;
 use broker_core::reason::CloseReason;
 
-use super::{DEPTH_MAX, World};
+use super::{DEPTH_MAX, World, set_clock};
 use crate::sim::client::Pace;
+use crate::sim::config::TOPICS;
 use crate::sim::peer::{Peer, Read, Stage};
 use crate::sim::rule::Promise;
 
@@ -27,14 +28,26 @@ enum Task {
 /// What a read takes at the most, now and then.
 const SMALL_READ_BYTES: usize = 40;
 
+/// Calls after which nothing more can be over: each does with many topics.
+const EXPIRES_MAX: u32 = 4;
+
 impl World {
     pub(super) fn step(&self) {
+        self.begin_step();
+        self.act();
+        self.end_step();
+        self.oracle.borrow_mut().checks.steps += 1;
+    }
+
+    pub(super) fn begin_step(&self) {
         self.before.replace(self.stats());
         self.oracle.borrow_mut().begin_step();
-        self.act();
+    }
+
+    /// What must hold after a step.
+    pub(super) fn end_step(&self) {
         self.sync_all();
         self.check();
-        self.oracle.borrow_mut().checks.steps += 1;
     }
 
     fn act(&self) {
@@ -118,14 +131,27 @@ impl World {
             Task::Close(number) => self.close(number),
             Task::Release => {
                 self.note(format_args!("what is due is sent"), &[12]);
+                set_clock(self.now());
                 self.pending.store(false, Relaxed);
                 self.due_ms.set(self.broker.release(self.now()));
             }
             Task::Tick => {
                 self.note(format_args!("the clock ticks"), &[13]);
-                self.broker.check_silence(self.now());
+                self.tick();
             }
         }
+    }
+
+    /// What the server does once a second.
+    pub(super) fn tick(&self) {
+        set_clock(self.now());
+        self.broker.check_silence(self.now());
+        if (0..EXPIRES_MAX).all(|_| self.broker.expire(self.now())) {
+            self.fail(Promise::Retained, "there is always more that is over".to_owned());
+        }
+        self.sync_all();
+        let known = self.broker.recent_topics(TOPICS.len(), usize::MAX);
+        self.oracle.borrow_mut().check_retained(&known);
     }
 
     fn read(&self, number: usize) {
@@ -204,13 +230,18 @@ impl World {
         let mut state = peer.socket.state();
         let taken = min(most, state.to_client.len());
         let bytes: Vec<u8> = state.to_client.drain(..taken).collect();
+        let tags = state.tags.take(taken);
         drop(state);
         if taken == 0 {
             return;
         }
         self.note(format_args!("client {} reads {taken}", peer.number), &[8, peer.number as u64]);
         self.trace.borrow_mut().bytes(&bytes);
-        peer.client.borrow_mut().take(&bytes, peer.number, &mut self.oracle.borrow_mut());
+        let mut oracle = self.oracle.borrow_mut();
+        peer.client.borrow_mut().take(&bytes, tags, peer.number, &mut oracle);
+        for heard in oracle.heard.iter_mut().flat_map(|heard| heard.drain(..)) {
+            self.note(format_args!("  {} got {heard}", peer.number), &[]);
+        }
     }
 
     fn change_pace(&self) {
