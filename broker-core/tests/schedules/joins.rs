@@ -9,7 +9,7 @@ use shuttle::thread;
 
 use crate::check::check;
 use crate::connection::Connection;
-use crate::messages::{FRAME_BYTES, Received, join, publish, publisher};
+use crate::messages::{FRAME_BYTES, Received, broker, join, publish, publisher};
 
 const BATCHES: [&[u8]; 2] = [&[2, 1, 1], &[1, 2]];
 /// Room for the newest message of each topic, with what `conflate` counts for its index.
@@ -35,6 +35,30 @@ fn joins_that_conflate() {
 #[test]
 fn joins_of_one_topic() {
     check("joins_of_one_topic", 6_000, || run(1 << 20, "p/0", Policy::Skip));
+}
+
+/// Nothing else goes to the subscriber: it waits for room, and its own writer alone can tell it.
+#[test]
+fn joins_alone() {
+    check("joins_alone", 8_000, || {
+        let broker = broker(FRAME_BYTES);
+        let mut before = Connection::new(&broker);
+        before.send(|out| (0..4).for_each(|topic| publish(out, topic, 7)));
+        let mut subscriber = Connection::silent(&broker).with_writer();
+        let wire = subscriber.wire.clone();
+        let peer = thread::spawn(move || {
+            for _ in 0..3 {
+                wire.take(thread_rng().gen_range(1..2 * FRAME_BYTES));
+            }
+            wire.open();
+        });
+        subscriber.send(|out| encode::subscribe(out, "p/*", &SubscribeOptions::default()));
+        peer.join().unwrap();
+        let wire = subscriber.wire.clone();
+        subscriber.close();
+        let received = Received::of(&wire.received());
+        assert!((0..4).all(|topic| received.numbers.get(&topic) == Some(&vec![7])), "{received:?}");
+    });
 }
 
 fn run(bound: usize, pattern: &'static str, policy: Policy) {

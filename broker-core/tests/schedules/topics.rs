@@ -1,5 +1,6 @@
 //! What is retained, while it is published to, cleared, outlives its time and makes place, all at once: the sums are those of the topics that there are.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use broker_core::wire::native::{PublishOptions, encode};
@@ -9,6 +10,24 @@ use shuttle::thread;
 use crate::check::check;
 use crate::connection::Connection;
 use crate::messages::{join, publish_with};
+
+/// A topic is new to two at once.
+#[test]
+fn topics_are_known_once() {
+    check("topics_are_known_once", 4_000, || {
+        let broker = Arc::new(Broker::new(Limits::default()));
+        let publish = |mut connection: Connection, number: u8| {
+            thread::spawn(move || {
+                connection.send(|out| publish_with(out, 1, number, &PublishOptions::default()))
+            })
+        };
+        let publishers = [0, 1].map(|number| publish(Connection::new(&broker), number));
+        for publisher in publishers {
+            publisher.join().unwrap();
+        }
+        assert_eq!((broker.topic_stats().topics, broker.recent_topics(9, 9).len()), (1, 1));
+    });
+}
 
 #[test]
 fn topics_come_and_go() {
@@ -44,6 +63,8 @@ fn topics_come_and_go() {
         let topics = broker.recent_topics(usize::MAX, 100);
         assert_eq!(stats.topics, topics.len(), "{stats:?} {topics:?}");
         assert!(stats.topics <= 2, "{stats:?}");
+        let names: BTreeSet<&str> = topics.iter().map(|topic| &*topic.topic).collect();
+        assert_eq!(names.len(), topics.len(), "each is known once: {topics:?}");
         while broker.expire(Now { unix_ms: 9, monotonic_ms: 9 }) {}
         let mut all = Connection::new(&broker);
         all.send(|out| encode::clear(out, "p/*", Some(1)));
