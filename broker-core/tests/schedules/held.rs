@@ -154,7 +154,10 @@ fn held_beside_one_that_skips() {
         subscriber.send(|out| encode::subscribe(out, "p/1", &under(Policy::Skip)));
         let (mut first, mut other) = (Connection::new(&broker), Connection::new(&broker));
         // The first is being written; those behind it fill the outbox.
-        (0..3).for_each(|number| drop(other.send_until_held(|out| publish(out, 1, number))));
+        for number in 0..3 {
+            let next = other.send_until_held(|out| publish(out, 1, number));
+            assert!(matches!(next, Next::Read { .. }), "it only skips: {next:?}");
+        }
         let next = first.send_until_held(|out| publish(out, 0, 0));
         assert!(matches!(next, Next::Held { .. }), "there is no room: {next:?}");
         let skipping = publisher(&broker, 1, &[1, 2]);
