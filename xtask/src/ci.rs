@@ -59,7 +59,7 @@ const STEPS: [Step; 8] = [
     },
     Step {
         name: "model-check",
-        about: "the places where threads of the core meet, under some ten thousand schedules",
+        about: "the places where threads of the core meet, under some 200,000 schedules",
         run: || Ok(passed(model_check::run(&model_check::ModelCheckArgs::for_ci())?)),
     },
     Step {
