@@ -83,7 +83,7 @@ impl Waiting {
             // What counts for another subscription may have come before this one was answered: then it must not go before the answer.
             if self.get(number).and_then(Chunk::subscription).is_some_and(|other| Arc::ptr_eq(other, owner)) {
                 missed(owner);
-                return self.change(number, |chunk| chunk.renew(frame, expires_ms));
+                return self.renew_at(number, frame, expires_ms);
             }
             if let Some(chunk) = self.take_out(number) {
                 chunk.subscription().into_iter().for_each(missed);

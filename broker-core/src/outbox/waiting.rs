@@ -150,6 +150,16 @@ impl Waiting {
         }
     }
 
+    /// Puts a newer message in the place of the one that waits of its topic.
+    pub(super) fn renew_at(&mut self, number: u64, frame: Frames<'_>, expires_ms: u64) {
+        let place = place(number, self.first);
+        if let Some(chunk) = self.chunks.get_mut(place).filter(|chunk| chunk.kind == Kind::Newest) {
+            self.bytes -= chunk.cost();
+            chunk.renew(frame, expires_ms);
+            self.bytes += chunk.cost();
+        }
+    }
+
     /// Takes a chunk out. The numbers of the others hold until the next call of [`Waiting::close_holes`].
     pub(super) fn take_out(&mut self, number: u64) -> Option<Chunk> {
         let place = place(number, self.first);

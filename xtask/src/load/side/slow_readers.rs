@@ -35,16 +35,16 @@ struct Reader {
     received: u64,
     skipped: u64,
     reordered: u64,
-    /// For each publisher, which message it expects next at the earliest.
-    next: Vec<u64>,
+    /// For each publisher and topic, which message it expects next at the earliest: between two topics there is no order.
+    next: Vec<Vec<u64>>,
     open: bool,
     /// Whether the answer to the last ping came.
     done: bool,
 }
 
 impl Reader {
-    fn new(pipe: Pipe, publishers: usize) -> Self {
-        let next = vec![0; publishers];
+    fn new(pipe: Pipe, cycles: &[usize]) -> Self {
+        let next = cycles.iter().map(|&topics| vec![0; topics.max(1)]).collect();
         Self { pipe, received: 0, skipped: 0, reordered: 0, next, open: true, done: false }
     }
 
@@ -88,11 +88,14 @@ impl Reader {
 }
 
 /// Whether a message is later than those of its publisher before it.
-fn is_next(next: &mut [u64], payload: &[u8]) -> bool {
+fn is_next(next: &mut [Vec<u64>], payload: &[u8]) -> bool {
     let Some(stamp) = payload.first_chunk::<STAMP_BYTES>().map(|bytes| Stamp::from_bytes(*bytes)) else {
         return false;
     };
-    let Some(expected) = next.get_mut(usize::from(stamp.publisher)) else { return false };
+    let Some(next) = next.get_mut(usize::from(stamp.publisher)) else { return false };
+    // Each publishes to its topics in turn.
+    let topic = usize::try_from(stamp.number).unwrap_or(usize::MAX) % next.len().max(1);
+    let Some(expected) = next.get_mut(topic) else { return false };
     let in_order = stamp.number >= *expected;
     *expected = (*expected).max(stamp.number + 1);
     in_order
@@ -120,6 +123,7 @@ impl SlowReaders {
         let patterns = scenario.subscribers.first().map(|plan| plan.patterns.to_vec()).unwrap_or_default();
         let filters = Filter::all(target.wire, &patterns)?;
         let terms = Terms { policy, ..Terms::default() };
+        let cycles: Vec<usize> = scenario.publishers.iter().map(|plan| plan.cycle.len()).collect();
         let mut readers = Vec::with_capacity(count);
         let mut bounds = None;
         for number in 0..count {
@@ -128,7 +132,7 @@ impl SlowReaders {
             session.subscribe_to(&filters, terms).context("--policy")?;
             bounds = session.outbox_bytes_max().map(|bytes| bytes + bounds.unwrap_or(0));
             let pipe = Pipe::new(session, target.wire, READ_TIMEOUT)?;
-            readers.push(Reader::new(pipe, scenario.publishers.len()));
+            readers.push(Reader::new(pipe, &cycles));
         }
         Ok(Self { readers, reads, bounds })
     }
@@ -218,14 +222,18 @@ mod tests {
     #[test]
     fn what_comes_late_or_twice_is_not_next() {
         let payload = |publisher, number| Stamp { publisher, number, intended: 0, sent: 0 }.to_bytes();
-        let mut next = vec![0, 0];
+        let mut next = vec![vec![0, 0], vec![0]];
         let rows = [
             ((0, 0), true),
             ((0, 5), true),
             ((1, 3), true),
             ((0, 5), false),
-            ((0, 4), false),
+            // Of the other topic.
+            ((0, 4), true),
+            ((0, 3), false),
+            ((0, 2), false),
             ((0, 7), true),
+            ((1, 2), false),
         ];
         for ((publisher, number), want) in rows {
             assert_eq!(is_next(&mut next, &payload(publisher, number)), want, "{publisher} {number}");
