@@ -30,6 +30,8 @@ struct Link {
     subscriber: Subscriber,
     /// The beginning of a frame that has not arrived whole.
     partial: Vec<u8>,
+    /// The peer says no more: there is an end to be read.
+    closed: bool,
 }
 
 /// The subscribers of one thread.
@@ -85,7 +87,7 @@ impl ReceiveThread {
             .registry()
             .register(&mut stream, token, Interest::READABLE)
             .context("cannot poll a socket")?;
-        self.links.push(Link { stream, subscriber, partial });
+        self.links.push(Link { stream, subscriber, partial, closed: false });
         Ok(())
     }
 
@@ -117,7 +119,13 @@ impl ReceiveThread {
                 }
                 _ => {}
             }
-            ready.extend(events.iter().map(|event| event.token().0));
+            for event in &events {
+                let index = event.token().0;
+                ready.push_back(index);
+                if let Some(link) = self.links.get_mut(index) {
+                    link.closed |= event.is_read_closed();
+                }
+            }
             let idle = ready.is_empty();
             for _ in 0..ready.len() {
                 if let Some(index) = ready.pop_front()
@@ -179,7 +187,7 @@ impl ReceiveThread {
         if let Some(counter) = shared.delivered.get(self.index) {
             counter.set(self.delivered, self.skipped);
         }
-        // A short read has emptied the socket, on Linux; elsewhere only the next one says so.
-        Ok(length == READ_BYTES || !cfg!(target_os = "linux"))
+        // A short read has emptied the socket, on Linux, unless the end came with it; elsewhere only the next one says so.
+        Ok(length == READ_BYTES || link.closed || !cfg!(target_os = "linux"))
     }
 }
