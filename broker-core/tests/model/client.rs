@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use broker_core::outbox::{Flushed, Outbox, OutboxStats, Writer};
+use broker_core::outbox::{Outbox, OutboxStats, WriterNext};
 use broker_core::reason::CloseReason;
 use broker_core::wire::native::{FrameScanner, Hello, WireLimits, encode};
 use broker_core::{Broker, Next, Now, ServerName, Session};
@@ -140,11 +140,11 @@ impl Client {
         if !may {
             return;
         }
-        self.writer = match self.outbox.flush(Writer::Owner, budget, |slices| self.socket.write(slices)) {
-            Flushed::Idle | Flushed::Busy => WriterState::Idle,
-            Flushed::Blocked => WriterState::Blocked,
-            Flushed::More => WriterState::More,
-            Flushed::Drained | Flushed::Failed(_) => WriterState::Done,
+        self.writer = match self.outbox.write_as_owner(budget, |slices| self.socket.write(slices)) {
+            WriterNext::Woken => WriterState::Idle,
+            WriterNext::Writable | WriterNext::Farewell => WriterState::Blocked,
+            WriterNext::Turn => WriterState::More,
+            WriterNext::Close(_) => WriterState::Done,
         };
         if self.writer == WriterState::Done {
             // The connection is shut down, and the reader finds that.

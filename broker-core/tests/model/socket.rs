@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
-use broker_core::outbox::{Flushed, Link, Outbox, Writer};
+use broker_core::outbox::{Link, Outbox};
 
 /// The other end of an outbox, and the flags by which it tells its owner.
 #[derive(Debug, Default)]
@@ -118,9 +118,8 @@ impl Socket {
 /// What the server's own link does.
 impl Link for Socket {
     fn flush_now(&self, outbox: &Outbox) {
-        match outbox.flush(Writer::Publisher, 64 << 10, |slices| self.write(slices)) {
-            Flushed::Idle | Flushed::Busy => {}
-            _ => self.wake(),
+        if outbox.write_as_publisher(64 << 10, |slices| self.write(slices)) {
+            self.wake();
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
 
-use broker_core::outbox::{Flushed, Link, Outbox, Writer};
+use broker_core::outbox::{Link, Outbox, WriterNext};
 use broker_core::reason::CloseReason;
 use broker_core::{Broker, NatsSession, Next, Now, Progress, ServerName, Session, SessionInfo};
 
@@ -269,18 +269,15 @@ impl Peer {
             }
             _ => {}
         }
-        let ending = self.outbox.ending().is_some();
         self.writer.set(WriterState::Writing);
-        let flushed =
-            self.outbox.flush(Writer::Owner, self.turn_bytes, |slices| self.socket.try_write(slices));
-        match flushed {
-            Flushed::Idle | Flushed::Busy => self.writer.set(WriterState::Waits),
-            Flushed::More => self.writer.set(WriterState::Ready),
-            Flushed::Blocked if ending => {
+        match self.outbox.write_as_owner(self.turn_bytes, |slices| self.socket.try_write(slices)) {
+            WriterNext::Woken => self.writer.set(WriterState::Waits),
+            WriterNext::Turn => self.writer.set(WriterState::Ready),
+            WriterNext::Farewell => {
                 self.writer.set(WriterState::Farewell { until_ms: now_ms + FAREWELL_MS });
             }
-            Flushed::Blocked => self.writer.set(WriterState::WaitsForSocket),
-            Flushed::Drained | Flushed::Failed(_) => self.finish(),
+            WriterNext::Writable => self.writer.set(WriterState::WaitsForSocket),
+            WriterNext::Close(_) => self.finish(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use broker_core::outbox::{Flushed, Link, Outbox, Writer};
+use broker_core::outbox::{Link, Outbox};
 use fastrand::Rng;
 
 use super::world;
@@ -179,9 +179,8 @@ impl State {
 
 impl Link for Socket {
     fn flush_now(&self, outbox: &Outbox) {
-        match outbox.flush(Writer::Publisher, self.inline_bytes, |slices| self.try_write(slices)) {
-            Flushed::Idle | Flushed::Busy => {}
-            _ => self.state().writer_woken = true,
+        if outbox.write_as_publisher(self.inline_bytes, |slices| self.try_write(slices)) {
+            self.wake();
         }
     }
 
