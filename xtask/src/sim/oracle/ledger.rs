@@ -135,6 +135,8 @@ pub(super) struct Ledger {
     pub(super) held_most: usize,
     /// `Lagged`, by pattern.
     pub(super) told: BTreeMap<String, u64>,
+    /// How many messages these were when the step began.
+    pub(super) told_before: u64,
     /// Known to be missed, by pattern, where only one can count it.
     pub(super) missed: BTreeMap<&'static str, u64>,
     /// The same where several can.
@@ -276,18 +278,24 @@ impl Ledger {
         self.ended_subscriptions += ended;
     }
 
-    /// Bytes of answers and events that may wait beside its messages, of which it has missed so many, and so many of them in this step.
-    pub(super) fn control_max(&self, lagged: u64, now: u64) -> usize {
+    /// Messages that it was told of as missed.
+    pub(super) fn told_in_all(&self) -> u64 {
+        self.told.values().sum()
+    }
+
+    /// Bytes of answers and events that may wait beside its messages, where it was told of so many missed ones, of so many in all, so many of them in
+    /// this step.
+    pub(super) fn control_max(&self, told: u64, lagged: u64, now: u64) -> usize {
         let farewell = if self.closing || self.ended { FAREWELL_BYTES } else { 0 };
-        let mut told = 0;
+        let mut events = 0;
         if self.native && self.introduced {
             // One for each subscription, each time; and each tells of a message at the least.
-            let untold = lagged.saturating_sub(self.told.values().sum());
+            let untold = lagged.saturating_sub(told);
             let times = self.lags + 1 + usize::try_from(now).unwrap_or(usize::MAX / 1024);
             let each_time = times * (self.subscriptions.len() + self.ended_subscriptions).max(1);
-            told = each_time.min(usize::try_from(untold).unwrap_or(usize::MAX));
+            events = each_time.min(usize::try_from(untold).unwrap_or(usize::MAX));
         }
-        self.answer_bytes + self.step_bytes + farewell + told * LAGGED_BYTES
+        self.answer_bytes + self.step_bytes + farewell + events * LAGGED_BYTES
     }
 
     /// A message came by a `max_rate`, and was taken up to be written then. Says what is wrong with that, or whether there was another one to compare
