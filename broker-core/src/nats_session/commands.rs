@@ -8,7 +8,7 @@ use super::NatsSession;
 use crate::auth::{Auth, Credentials};
 use crate::join::Join;
 use crate::outbox::{Frames, Parcel};
-use crate::routing::{NatsDelivery, Subscription, SubscriptionOptions};
+use crate::routing::{NatsDelivery, Subscription, SubscriptionOptions, Target};
 use crate::stats::ClientInfo;
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::sync::read;
@@ -147,7 +147,9 @@ impl NatsSession {
         let broker = Arc::clone(&self.broker);
         let (targets, _) = read(&broker.table).route(topic, None, &mut Scratch::default());
         let own = targets.nats.iter().find_map(|nats| {
-            let is_own = |target: &&crate::routing::Target| target.outbox.session() == self.info.id;
+            // One that has had its last message stays in the table until the batch is over.
+            let is_own =
+                |target: &&Target| target.outbox.session() == self.info.id && is_open(&target.subscription);
             nats.targets.iter().find(is_own)
         });
         let Some(delivery) = own.and_then(|own| own.subscription.nats.as_ref()) else { return };
