@@ -15,6 +15,8 @@ mod checks;
 mod client;
 mod config;
 mod effect;
+mod extras;
+mod operator;
 mod oracle;
 mod peer;
 mod rule;

@@ -6,7 +6,7 @@ use std::fmt;
 use super::rule::{Promise, Rule};
 
 /// Situations without which a run shows little.
-const SITUATIONS: [&str; 27] = [
+const SITUATIONS: [&str; 50] = [
     "a message met the bound",
     "a socket took a part of a write",
     "a socket took nothing",
@@ -34,6 +34,29 @@ const SITUATIONS: [&str; 27] = [
     "a publish cleared its topic",
     "an empty message came",
     "a value was too large to be retained",
+    "a topic went at the bound",
+    "a topic with subscribers went at the bound",
+    "a topic went at the bound during a join",
+    "a topic that had gone came again",
+    "a topic that had gone was asked for",
+    "the store was bounded in bytes",
+    "a policy that the client chose was at work",
+    "a policy by rule was at work",
+    "the policy of a listener was at work",
+    "a session was too slow",
+    "a reply address came",
+    "a reply address crossed protocols",
+    "a reply address came with a retained message",
+    "headers came",
+    "headers crossed protocols",
+    "headers came with a retained message",
+    "a key came",
+    "an answer came to a reply address",
+    "a request that nobody got was told so",
+    "a client that said who it is came in",
+    "a client of NATS that said who it is came in",
+    "a client that may not come in was sent away",
+    "a client that did not say who it is was sent away",
 ];
 
 /// Checks that were made.

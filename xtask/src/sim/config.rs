@@ -1,31 +1,33 @@
 //! What differs from one seed to the next: bounds, sizes, how often what happens.
 
-use broker_core::glob_tree::Pattern;
-use broker_core::{Limits, NatsOptions, TopicRule, TopicRules};
+use broker_core::{Limits, NatsOptions};
 use fastrand::Rng;
 
+use super::operator::Operator;
 use super::rule::Rule;
 
-/// Topics of all worlds: some that many patterns match, one that no wildcard does.
-pub(super) const TOPICS: [&str; 8] = ["a.b", "a.c", "a.d", "b.b", "b.c", "c", "d.e.f", "!x.y"];
+/// Topics of all worlds: some that many patterns match, one that no wildcard does, and reply addresses, which the broker does not keep.
+pub(super) const TOPICS: [&str; 10] =
+    ["a.b", "a.c", "a.d", "b.b", "b.c", "c", "d.e.f", "!x.y", "_INBOX.q", "!inbox/q"];
+
+/// The reply addresses among them.
+pub(super) const INBOXES: [&str; 2] = ["_INBOX.q", "!inbox/q"];
 
 /// Patterns of native clients.
-pub(super) const GLOBS: [&str; 12] =
-    ["*", "a.*", "?.b", "a.{b,c}", "c", "a.b", "a.c", "b.[bc]", "!x.*", "!x.y", "d.*", "b.c"];
+pub(super) const GLOBS: [&str; 14] = [
+    "*", "a.*", "?.b", "a.{b,c}", "c", "a.b", "a.c", "b.[bc]", "!x.*", "!x.y", "d.*", "b.c", "_*", "!inbox/*",
+];
 
 /// Patterns of native clients of which no two match the same topic.
-pub(super) const DISJOINT_GLOBS: [&str; 6] = ["a.{b,c}", "a.d", "b.[bc]", "c", "d.*", "!x.*"];
+pub(super) const DISJOINT_GLOBS: [&str; 8] =
+    ["a.{b,c}", "a.d", "b.[bc]", "c", "d.*", "!x.*", "_INBOX.q", "!inbox/*"];
 
 /// Patterns of NATS clients.
-pub(super) const SUBJECTS: [&str; 9] = [">", "a.*", "*.b", "a.b", "a.c", "c", "d.>", "!x.y", "b.*"];
+pub(super) const SUBJECTS: [&str; 11] =
+    [">", "a.*", "*.b", "a.b", "a.c", "c", "d.>", "!x.y", "b.*", "_INBOX.*", "!inbox/q"];
 
 /// Names of groups.
 pub(super) const GROUPS: [&str; 2] = ["g", "h"];
-
-/// What the operator says where he says something: topics that are never retained, and how long others are.
-pub(super) const UNRETAINED_GLOB: &str = "d.*";
-pub(super) const SHORT_LIVED_GLOB: &str = "a.[cd]";
-pub(super) const SHORT_LIVED_MS: u64 = 25;
 
 /// A deadline that no world comes to.
 pub(super) const NO_DEADLINE_MS: u64 = 1 << 40;
@@ -48,7 +50,7 @@ pub(super) struct Config {
     /// Bytes of a value: one size in some worlds, so that the bound is met exactly.
     pub(super) value_bytes: Vec<usize>,
     pub(super) policies: Vec<Rule>,
-    pub(super) nats_policy: Rule,
+    pub(super) operator: Operator,
     pub(super) groups: bool,
     pub(super) retained: bool,
     pub(super) nats_retained: bool,
@@ -56,8 +58,10 @@ pub(super) struct Config {
     pub(super) unretained: bool,
     /// Some commands and some publishes clear topics.
     pub(super) clears: bool,
-    /// The operator has rules for topics.
+    /// Messages have a life time by a rule.
     pub(super) ruled: bool,
+    /// Some publishes have a reply address, headers, a key.
+    pub(super) adorned: bool,
     /// Bytes of a value that is retained.
     pub(super) value_bytes_max: usize,
     /// No two patterns of a native session match the same topic.
@@ -110,6 +114,11 @@ impl Config {
             _ => usize::MAX,
         };
         let largest = value_bytes.iter().copied().max().unwrap_or(1);
+        let ruled = rng.u32(..4) == 0;
+        let operator = Operator::new(rng, &known, ruled, value_bytes == [50]);
+        // What is kept must be known to the byte; and which topics there are at each moment, which nobody knows while some are cleared.
+        let is_exact = operator.bytes_max < usize::MAX;
+        let clears = rng.u32(..3) == 0 && !operator.bounds_store();
         Config {
             steps: rng.u32(60..400),
             natives: rng.usize(2..6),
@@ -122,13 +131,14 @@ impl Config {
             turn_bytes: pick(rng, &[200, 2000, 1 << 20]),
             value_bytes,
             policies,
-            nats_policy: one(rng, &known),
             groups: rng.u32(..3) == 0,
             retained: rng.u32(..3) > 0,
             nats_retained: rng.u32(..4) == 0,
             unretained: rng.u32(..3) == 0,
-            clears: rng.u32(..3) == 0,
-            ruled: rng.u32(..4) == 0,
+            clears,
+            ruled,
+            adorned: rng.u32(..3) == 0 && !is_exact,
+            operator,
             value_bytes_max,
             disjoint: rng.u32(..4) != 0,
             rates,
@@ -145,22 +155,20 @@ impl Config {
     pub(super) fn limits(&self) -> Limits {
         Limits {
             outbox_bytes_max: self.outbox_bytes_max,
+            policy: self.operator.default_policy(true).policy().unwrap_or_default(),
             idle_timeout_ms: 0,
             block_ms: self.block_ms,
             retained_value_bytes_max: self.value_bytes_max,
-            topic_rules: self.topic_rules(),
+            retained_messages_max: self.operator.topics_max,
+            retained_bytes_max: self.operator.bytes_max,
+            topic_rules: self.operator.topic_rules(),
             ..Limits::default()
         }
     }
 
-    fn topic_rules(&self) -> TopicRules {
-        let rule = |pattern: &str, retain, ttl_ms| {
-            let pattern = Pattern::glob(pattern).ok()?;
-            Some(TopicRule { pattern, retain, ttl_ms, policy: None })
-        };
-        let rules =
-            [rule(UNRETAINED_GLOB, Some(false), None), rule(SHORT_LIVED_GLOB, None, Some(SHORT_LIVED_MS))];
-        TopicRules::new(if self.ruled { rules.into_iter().flatten().collect() } else { Vec::new() })
+    /// Whether clients of NATS publish: what is kept of that takes what the buffers happen to take.
+    pub(super) fn nats_publishes(&self) -> bool {
+        self.operator.bytes_max == usize::MAX
     }
 
     /// Whether it matters when a message is taken up to be written.
@@ -170,9 +178,11 @@ impl Config {
 
     pub(super) fn nats_options(&self) -> NatsOptions {
         NatsOptions {
-            policy: self.nats_policy.policy().unwrap_or_default(),
+            policy: self.operator.default_policy(false).policy().unwrap_or_default(),
             retained: self.nats_retained,
             ping_interval_ms: 0,
+            auth_required: self.operator.auth_timeout_ms.is_some(),
+            auth_timeout_ms: self.operator.auth_timeout_ms.unwrap_or_default(),
             ..NatsOptions::default()
         }
     }

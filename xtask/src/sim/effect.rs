@@ -1,12 +1,24 @@
 //! What a command does when the broker has handled it, as the client that wrote it knows.
 
+use super::extras::Extras;
+use super::operator::Operator;
 use super::rule::Rule;
+
+/// Who chose the policy of a subscription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum ChosenBy {
+    Client,
+    /// A rule of the operator for patterns.
+    Rule,
+    Listener,
+}
 
 /// A subscription that a client asked for.
 #[derive(Debug, Clone)]
 pub(super) struct Wish {
     pub(super) pattern: &'static str,
     pub(super) rule: Rule,
+    pub(super) chosen_by: ChosenBy,
     pub(super) meta: bool,
     pub(super) group: Option<&'static str>,
     pub(super) retained: bool,
@@ -17,10 +29,11 @@ pub(super) struct Wish {
 }
 
 impl Wish {
-    /// Of a native client that says no more than the pattern.
-    pub(super) fn plain(pattern: &'static str) -> Self {
-        let rule = Rule::Skip;
-        Wish { pattern, rule, meta: false, group: None, retained: true, max_rate: None, sid: 0 }
+    /// Of a client that says no more than the pattern: a native one, or this sid.
+    pub(super) fn plain(pattern: &'static str, sid: u32, operator: &Operator) -> Self {
+        let (rule, by_rule) = operator.policy(pattern, sid == 0);
+        let chosen_by = if by_rule { ChosenBy::Rule } else { ChosenBy::Listener };
+        Wish { pattern, rule, chosen_by, meta: false, group: None, retained: true, max_rate: None, sid }
     }
 }
 
@@ -28,6 +41,13 @@ impl Wish {
 #[derive(Debug, Clone)]
 pub(super) enum Effect {
     Hello,
+    /// Of NATS.
+    Connect {
+        headers: bool,
+        no_responders: bool,
+    },
+    /// It does not say who it is where it has to, or the wrong thing: it ends, and has no effect.
+    Barred,
     Subscribe {
         wish: Wish,
         id: Option<u64>,
@@ -60,8 +80,6 @@ pub(super) enum Effect {
         code: u16,
         id: Option<u64>,
     },
-    /// Handled, and answered by nothing.
-    Nothing,
 }
 
 /// A value that clears its topic, if it is published to be retained.
@@ -102,6 +120,8 @@ pub(super) struct Seen<'a> {
     /// A value of the native protocol, or a payload.
     pub(super) value: &'a [u8],
     pub(super) meta: Option<SeenMeta>,
+    /// What came beside topic and value; nothing where a native subscription did not ask for it.
+    pub(super) extras: Option<&'a Extras>,
     /// When the broker took it up to write it, by the broker's clock, where that matters.
     pub(super) taken_up_ms: Option<u64>,
 }

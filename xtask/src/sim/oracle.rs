@@ -1,23 +1,28 @@
 //! What should happen: an account of all effects in their order, from `docs/protocol.md` and the promises of the design, not from the broker's
 //! code.
 
+mod aside;
+mod frame;
 mod ledger;
+mod login;
 mod publish;
 mod receive;
+mod retained;
 mod settle;
 mod store;
+mod subscribe;
 
 use std::collections::BTreeMap;
 
-use broker_core::TopicInfo;
-
-use self::ledger::{Debt, Ledger, Place, Subscription};
-use self::store::{Kept, NEVER, Store};
+use self::frame::frame_bytes;
+use self::ledger::{Ledger, Place};
+use self::store::{NEVER, Store};
 use super::checks::Checks;
 use super::config::{Config, NO_DEADLINE_MS, TOPICS};
-use super::effect::{Answer, Effect, Empty, FALSE, NIL, TRUE, Wish};
+use super::effect::{Answer, Effect, Empty, FALSE, NIL, TRUE};
+use super::extras::Extras;
+use super::operator::Operator;
 use super::rule::{Promise, Rule};
-use super::wire;
 
 /// In place of what retained messages take: a step that sends some shows nothing of the bound.
 const UNKNOWN_BYTES: usize = usize::MAX / 1024;
@@ -44,6 +49,9 @@ pub(super) struct Message {
     pub(super) value_bytes: usize,
     /// In place of a value that tells its number.
     pub(super) empty: Option<Empty>,
+    pub(super) extras: Extras,
+    /// It answers one that had a reply address.
+    pub(super) answers: bool,
     /// Its place among those of its topic; 0 until it is published.
     pub(super) sequence: u64,
     pub(super) time_ms: u64,
@@ -86,6 +94,7 @@ pub(super) struct Oracle {
     any_ended: bool,
     /// Subscribers hold publishers back for ever.
     patient: bool,
+    operator: Option<Operator>,
     /// Bytes that the present step pushed to each session.
     pushed: BTreeMap<usize, usize>,
     pub(super) checks: Checks,
@@ -102,6 +111,7 @@ impl Oracle {
     pub(super) fn new(config: &Config, shows: bool) -> Self {
         Oracle {
             patient: config.block_ms == NO_DEADLINE_MS,
+            operator: Some(config.operator.clone()),
             heard: shows.then(Vec::new),
             topics: TOPICS.iter().map(|_| Topic::default()).collect(),
             store: Store::new(config),
@@ -131,25 +141,27 @@ impl Oracle {
     }
 
     /// A number for a message that a client is about to write.
-    pub(super) fn new_message(
-        &mut self,
-        topic: usize,
-        native: bool,
-        value_bytes: usize,
-        empty: Option<Empty>,
-    ) -> u64 {
-        let (sequence, time_ms, ttl_ms, until_ms) = (0, 0, None, NEVER);
+    pub(super) fn new_message(&mut self, topic: usize, native: bool, value_bytes: usize) -> u64 {
         self.messages.push(Message {
             topic,
             native,
             value_bytes,
-            empty,
-            sequence,
-            time_ms,
-            ttl_ms,
-            until_ms,
+            empty: None,
+            extras: Extras::default(),
+            answers: false,
+            sequence: 0,
+            time_ms: 0,
+            ttl_ms: None,
+            until_ms: NEVER,
         });
         self.messages.len() as u64 - 1
+    }
+
+    /// Changes what was said of a message before it is written.
+    pub(super) fn edit(&mut self, number: u64, edit: impl FnOnce(&mut Message)) {
+        if let Some(message) = usize::try_from(number).ok().and_then(|at| self.messages.get_mut(at)) {
+            edit(message);
+        }
     }
 
     pub(super) fn message(&self, number: u64) -> Option<&Message> {
@@ -159,6 +171,10 @@ impl Oracle {
     /// A command of the session was handled.
     pub(super) fn apply(&mut self, session: usize, effect: &Effect) {
         self.go_on(session);
+        if !matches!(effect, Effect::Publish { .. }) {
+            // The messages before it were one batch, or several.
+            self.keep_bounds();
+        }
         let now_ms = self.now_ms;
         self.with(session, |ledger| ledger.joins = matches!(effect, Effect::Subscribe { .. }));
         match effect {
@@ -182,6 +198,10 @@ impl Oracle {
                 ledger.introduced = true;
                 ledger.expect(Answer::Welcome);
             }),
+            Effect::Connect { headers, no_responders } => self.with(session, |ledger| {
+                (ledger.headers, ledger.no_responders) = (*headers, *no_responders);
+            }),
+            Effect::Barred => self.with(session, |ledger| ledger.barred = true),
             Effect::Ping { id: Some(id) } => self.answer(session, Some(*id), NIL),
             Effect::Ping { id: None } => self.with(session, |ledger| ledger.expect(Answer::Pong)),
             Effect::Refused { code, id } => self.with(session, |ledger| {
@@ -189,7 +209,6 @@ impl Oracle {
                     if ledger.native { Answer::Err { id: *id, code: *code } } else { Answer::NatsErr };
                 ledger.expect(answer);
             }),
-            Effect::Nothing => {}
         }
     }
 
@@ -202,131 +221,6 @@ impl Oracle {
     fn answer(&mut self, session: usize, id: Option<u64>, result: u64) {
         if let Some(id) = id {
             self.with(session, |ledger| ledger.expect(Answer::Ok { id, result, subscribed: None }));
-        }
-    }
-
-    fn subscribe(&mut self, session: usize, wish: &Wish, id: Option<u64>) {
-        let (Some(ledger), Some(mut subscription)) =
-            (self.ledgers.get_mut(session), Subscription::new(wish.clone()))
-        else {
-            return;
-        };
-        if let Some(id) = id {
-            ledger.expect(Answer::Ok { id, result: NIL, subscribed: Some(wish.pattern) });
-        } else {
-            ledger.answered.insert(wish.pattern);
-        }
-        let is_same = |other: &Subscription| {
-            if wish.sid == 0 { other.wish.pattern == wish.pattern } else { other.wish.sid == wish.sid }
-        };
-        if ledger.subscriptions.iter().any(is_same) {
-            self.checks.saw("a subscription was replaced");
-        }
-        let count = ledger.subscriptions.len();
-        ledger.subscriptions.retain(|other| !is_same(other));
-        ledger.changed(self.now_ms, count - ledger.subscriptions.len());
-        ledger.grouped |= wish.group.is_some();
-        ledger.rules.insert(wish.rule);
-        ledger.places = ledger.places.max(1) + usize::from(!ledger.native);
-        ledger.rated |= wish.max_rate.is_some();
-        if wish.retained {
-            for (number, topic) in self.topics.iter().enumerate() {
-                let name = TOPICS.get(number).copied().unwrap_or_default();
-                let kept = self.store.get(number, self.now_ms).filter(|_| subscription.matches(name));
-                let Some(kept) = kept else { continue };
-                ledger.retained_max += 1;
-                subscription.delivered += 1;
-                *self.pushed.entry(session).or_default() += UNKNOWN_BYTES;
-                let message = usize::try_from(kept.number).ok().and_then(|at| self.messages.get(at));
-                let bytes = message.map_or(0, |message| frame_bytes(message, name, wish.sid, wish.meta));
-                ledger.largest = ledger.largest.max(bytes);
-                ledger.mortal |= kept.until_ms != NEVER;
-                self.mortal |= kept.until_ms != NEVER;
-                ledger.debts.push(Debt {
-                    place: wish.sid,
-                    number: kept.number,
-                    meta: wish.meta,
-                    topic: number,
-                    since: topic.sequence,
-                    rule: wish.rule,
-                    until_ms: kept.until_ms,
-                    begun_ms: self.now_ms,
-                    due: false,
-                    certain: false,
-                    is_either: false,
-                    spared: false,
-                });
-            }
-        }
-        ledger.subscriptions.push(subscription);
-    }
-
-    fn end_sid(&mut self, session: usize, sid: u32, max: u64) {
-        self.bounded += u64::from(max > 0);
-        let Some(ledger) = self.ledgers.get_mut(session) else { return };
-        for subscription in ledger.subscriptions.iter_mut().filter(|one| one.wish.sid == sid) {
-            subscription.left = Some(max.saturating_sub(subscription.delivered));
-        }
-        ledger.subscriptions.retain(|subscription| subscription.left != Some(0));
-    }
-
-    fn clear(&mut self, session: usize, pattern: &'static str, id: Option<u64>) {
-        let Some(subscription) = Subscription::new(Wish::plain(pattern)) else { return };
-        let topics: Vec<usize> = (0..TOPICS.len())
-            .filter(|at| TOPICS.get(*at).is_some_and(|name| subscription.matches(name)))
-            .collect();
-        let (least, most, doubts) = self.store.begin_clear(session, &topics, self.now_ms);
-        self.cleared_less(doubts);
-        if let Some(id) = id {
-            self.with(session, |ledger| ledger.expect(Answer::Cleared { id, least, most }));
-        }
-    }
-
-    /// The `Clear` of these sessions may count a message less, each.
-    fn cleared_less(&mut self, sessions: Vec<usize>) {
-        for session in sessions {
-            self.with(session, |ledger| {
-                if let Some(Answer::Cleared { least, .. }) = ledger.answers.back_mut() {
-                    *least = least.saturating_sub(1);
-                }
-            });
-        }
-    }
-
-    /// The session has gone on from what it did last: a `Clear` is done, and all that a subscribe sends of retained messages is in its outbox.
-    pub(super) fn go_on(&mut self, session: usize) {
-        self.end_join(session);
-        self.store.end_clear(session);
-    }
-
-    fn end_join(&mut self, session: usize) {
-        let Some(ledger) = self.ledgers.get_mut(session) else { return };
-        for debt in ledger.debts.iter_mut().filter(|debt| !debt.due) {
-            debt.due = true;
-            let is_quiet = self.topics.get(debt.topic).is_some_and(|topic| topic.sequence == debt.since);
-            let is_it = |kept: &Kept| kept.number == debt.number && !kept.doubtful;
-            let is_certain = is_quiet && self.store.get(debt.topic, self.now_ms).is_some_and(is_it);
-            ledger.retained_min += u64::from(is_certain);
-            debt.certain = is_certain && !debt.spared;
-        }
-    }
-
-    /// What the broker says of its topics, where nothing is under way but a `Clear`.
-    pub(super) fn check_retained(&mut self, known: &[TopicInfo]) {
-        for (at, name) in TOPICS.iter().enumerate() {
-            let info = known.iter().find(|info| info.topic == *name);
-            let value = info.and_then(|info| info.value.as_deref());
-            let found = value.map(|value| wire::number_in(wire::content_of(value)).unwrap_or(u64::MAX));
-            let kept = self.store.get(at, self.now_ms);
-            if kept.is_some_and(|kept| kept.doubtful) {
-                continue;
-            }
-            let wanted = kept.map(|kept| kept.number);
-            self.checks.made(Promise::Retained, None);
-            if found != wanted {
-                let text = format!("'{name}' retains message {found:?}, and should retain {wanted:?}");
-                return self.fail(Promise::Retained, text);
-            }
         }
     }
 
@@ -363,25 +257,4 @@ impl Oracle {
     pub(super) fn sent_nonsense(&mut self, session: usize) {
         self.with(session, |ledger| ledger.closing = true);
     }
-}
-
-/// Bytes of a message as it is sent: exactly, but for those with meta, where it is a bound.
-fn frame_bytes(message: &Message, topic: &str, place: Place, meta: bool) -> usize {
-    let value = match message.empty {
-        Some(empty) if place > 0 => empty.payload().len(),
-        Some(empty) => return 2 + topic.len() + empty.value().len() + if meta { 64 } else { 0 },
-        None => message.value_bytes,
-    };
-    if place > 0 {
-        let digits = |number: usize| number.to_string().len();
-        // MSG, topic, sid, size, and the two line ends.
-        return 4 + topic.len() + 1 + digits(place as usize) + 1 + digits(value) + 2 + value + 2;
-    }
-    // The header of a bin or a str; of a native value as clients here write it, too.
-    let header = match value {
-        0..=0xff => 2,
-        _ => 3,
-    };
-    let rest = if meta { 64 } else { 0 };
-    1 + 1 + topic.len() + header + value + rest
 }

@@ -13,6 +13,7 @@ use broker_core::{Broker, NatsSession, Next, Now, Progress, ServerName, Session,
 use super::client::Client;
 use super::config::Config;
 use super::effect::Effect;
+use super::operator::Operator;
 use super::socket::Socket;
 use super::world;
 
@@ -58,6 +59,21 @@ enum AnySession {
     Nats(Box<NatsSession>),
 }
 
+impl AnySession {
+    /// Finds out whether the client may be here.
+    fn authenticate(&mut self) {
+        let credentials = match self {
+            AnySession::Native(session) => session.credentials(),
+            AnySession::Nats(session) => session.credentials(),
+        };
+        let Some(admitted) = credentials.map(Operator::admits) else { return };
+        match self {
+            AnySession::Native(session) => session.authenticated(admitted),
+            AnySession::Nats(session) => session.authenticated(admitted),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum WriterState {
     Ready,
@@ -100,7 +116,10 @@ impl Peer {
         });
         let session = if native {
             let address = format!("sim:{number}");
-            let session = Session::new(Arc::clone(broker), Arc::clone(&outbox), address, SERVER, now);
+            let mut session = Session::new(Arc::clone(broker), Arc::clone(&outbox), address, SERVER, now);
+            if let Some(timeout_ms) = config.operator.auth_timeout_ms {
+                session.require_auth(timeout_ms);
+            }
             AnySession::Native(Box::new(session))
         } else {
             let address = std::net::SocketAddr::from(([127, 0, 0, 1], 1000));
@@ -190,6 +209,9 @@ impl Peer {
             drop(server);
             self.end(reason);
             return Read::Ended;
+        }
+        if *next == Next::Auth {
+            session.authenticate();
         }
         world::set_clock(now);
         let progress = match session {

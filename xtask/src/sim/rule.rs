@@ -60,10 +60,16 @@ pub(super) enum Promise {
     TimeToLive,
     /// No more messages of a topic come than `max_rate` says.
     Rate,
+    /// Reply addresses, headers and keys come as they were published.
+    Extras,
+    /// A subscription that names no policy has the one that the operator says.
+    Policy,
+    /// Nobody does anything who has not said who he is, where he has to.
+    Login,
 }
 
 impl Promise {
-    pub(super) const ALL: [Promise; 9] = [
+    pub(super) const ALL: [Promise; 12] = [
         Promise::Order,
         Promise::Visibility,
         Promise::State,
@@ -73,11 +79,17 @@ impl Promise {
         Promise::Retained,
         Promise::TimeToLive,
         Promise::Rate,
+        Promise::Extras,
+        Promise::Policy,
+        Promise::Login,
     ];
 
     /// Whether it is promised to subscribers, whose policy may make a difference.
     pub(super) fn is_of_rules(self) -> bool {
-        !matches!(self, Promise::BadInput | Promise::Retained)
+        !matches!(
+            self,
+            Promise::BadInput | Promise::Retained | Promise::Extras | Promise::Policy | Promise::Login
+        )
     }
 
     pub(super) fn name(self) -> &'static str {
@@ -91,6 +103,9 @@ impl Promise {
             Promise::Retained => "retained",
             Promise::TimeToLive => "time to live",
             Promise::Rate => "max_rate",
+            Promise::Extras => "extras",
+            Promise::Policy => "policy",
+            Promise::Login => "login",
         }
     }
 }

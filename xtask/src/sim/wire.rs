@@ -50,6 +50,9 @@ pub(super) enum Value {
     Number(u64),
     Text(String),
     Flag(bool),
+    Bin(Vec<u8>),
+    /// Of str to str, up to 15 entries.
+    Map(Vec<(String, String)>),
 }
 
 /// Options by name.
@@ -72,6 +75,13 @@ pub(super) fn command(out: &mut Vec<u8>, name: &str, argument: Option<&[u8]>, op
             Value::Number(number) => unsigned(out, *number),
             Value::Text(text) => str(out, text),
             Value::Flag(flag) => out.push(if *flag { 0xc3 } else { 0xc2 }),
+            Value::Bin(content) => bin(out, content),
+            Value::Map(pairs) => {
+                out.push(0x80 | u8::try_from(pairs.len()).unwrap_or(15));
+                for text in pairs.iter().flat_map(|(name, value)| [name, value]) {
+                    str(out, text);
+                }
+            }
         }
     }
 }
@@ -121,6 +131,8 @@ pub(super) enum Line<'a> {
     Message {
         subject: &'a str,
         sid: u32,
+        reply: Option<&'a str>,
+        headers: Option<&'a str>,
         payload: &'a [u8],
     },
     Pong,
@@ -138,20 +150,30 @@ pub(super) fn line(bytes: &[u8]) -> Option<(Line<'_>, usize)> {
     let mut words = text.split(' ');
     let line = match words.next() {
         Some(name @ ("MSG" | "HMSG")) => {
+            // Subject, sid, a reply if there is one, the bytes of the headers if there are some, the bytes of all.
             let words: Vec<&str> = words.collect();
-            let (Some(subject), Some(sid), Some(size)) = (words.first(), words.get(1), words.last()) else {
+            let sizes = if name == "HMSG" { 2 } else { 1 };
+            let (Some(&subject), Some(sid), Some(reply)) =
+                (words.first(), words.get(1), words.len().checked_sub(2 + sizes))
+            else {
                 return Some((Line::Other(text), behind));
             };
-            let size: usize = size.parse().unwrap_or(0);
-            let headers =
-                if name == "HMSG" { words.len().checked_sub(2).and_then(|at| words.get(at)) } else { None };
-            let headers: usize = headers.and_then(|size| size.parse().ok()).unwrap_or(0);
-            let payload = bytes.get(behind + headers..behind + size)?;
+            let number = |at: usize| words.get(at).and_then(|word| word.parse::<usize>().ok()).unwrap_or(0);
+            let size = number(words.len() - 1);
+            let headers_bytes = if sizes == 2 { number(words.len() - 2) } else { 0 };
+            let headers = bytes.get(behind..behind + headers_bytes)?;
+            let payload = bytes.get(behind + headers_bytes..behind + size)?;
             if bytes.len() < behind + size + 2 {
                 return None;
             }
-            let sid = sid.parse().unwrap_or(u32::MAX);
-            return Some((Line::Message { subject, sid, payload }, behind + size + 2));
+            let line = Line::Message {
+                subject,
+                sid: sid.parse().unwrap_or(u32::MAX),
+                reply: words.get(2).copied().filter(|_| reply > 0),
+                headers: std::str::from_utf8(headers).ok().filter(|_| sizes == 2),
+                payload,
+            };
+            return Some((line, behind + size + 2));
         }
         Some("PONG") => Line::Pong,
         Some("INFO") => Line::Info,
@@ -168,12 +190,15 @@ mod tests {
     #[test]
     fn lines_with_and_without_payloads() {
         let bytes = b"MSG a.b 7 3\r\nxyz\r\nPONG\r\n";
-        let message = Line::Message { subject: "a.b", sid: 7, payload: b"xyz" };
+        let (reply, headers) = (None, None);
+        let message = Line::Message { subject: "a.b", sid: 7, reply, headers, payload: b"xyz" };
         assert_eq!(line(bytes), Some((message, 18)));
         assert_eq!(line(&bytes[18..]), Some((Line::Pong, 6)));
         assert_eq!(line(&bytes[..17]), None);
         let bytes = b"HMSG a 1 r 2 4\r\nhhxy\r\n";
-        assert_eq!(line(bytes), Some((Line::Message { subject: "a", sid: 1, payload: b"xy" }, 22)));
+        let (reply, headers) = (Some("r"), Some("hh"));
+        let message = Line::Message { subject: "a", sid: 1, reply, headers, payload: b"xy" };
+        assert_eq!(line(bytes), Some((message, 22)));
     }
 
     #[test]

@@ -17,7 +17,8 @@ use broker_core::{Broker, Now};
 use fastrand::Rng;
 
 use super::checks::Checks;
-use super::config::Config;
+use super::config::{Config, TOPICS};
+use super::effect::Effect;
 use super::oracle::{Broken, Oracle};
 use super::peer::{Peer, Stage};
 use super::rule::Promise;
@@ -201,10 +202,16 @@ impl World {
         while peer.known.get() < commands {
             peer.known.set(peer.known.get() + 1);
             let Some(effect) = peer.effects.borrow_mut().pop_front() else { continue };
-            self.note(format_args!("  {} did {effect:?}", peer.number), &[]);
             let mut oracle = self.oracle.borrow_mut();
+            let of = match effect {
+                Effect::Publish { number, .. } => oracle.message(number).map(|message| message.topic),
+                _ => None,
+            };
+            let topic = of.and_then(|at| TOPICS.get(at)).copied().unwrap_or_default();
+            self.note(format_args!("  {} did {effect:?} {topic}", peer.number), &[]);
             oracle.apply(peer.number, &effect);
         }
+        self.oracle.borrow_mut().keep_bounds();
         if peer.stage.get() == Stage::Open && peer.is_idle() {
             self.oracle.borrow_mut().go_on(peer.number);
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use broker_core::glob_tree::{Dialect, Pattern, PatternLimits};
 
 use super::store::NEVER;
-use crate::sim::effect::{Answer, Seen, Wish};
+use crate::sim::effect::{Answer, ChosenBy, Seen, Wish};
 use crate::sim::rule::Rule;
 
 /// What a message takes of the bound beside its bytes where it waits alone.
@@ -113,6 +113,9 @@ pub(super) struct Newest {
     pub(super) sequence: u64,
     pub(super) number: u64,
     pub(super) was_retained: bool,
+    /// The newest one that it came behind: a retained message comes behind all that was published before it was asked for, newer ones included that
+    /// were not to be retained.
+    pub(super) covers: u64,
 }
 
 /// Everything about one session.
@@ -178,6 +181,15 @@ pub(super) struct Ledger {
     pub(super) grouped: bool,
     /// Each policy that a subscription of it ever had.
     pub(super) rules: BTreeSet<Rule>,
+    /// The same by pattern, with who chose it.
+    pub(super) policies: BTreeMap<&'static str, BTreeSet<(Rule, ChosenBy)>>,
+    /// On NATS: it knows headers, and wants to be told of requests that nobody got.
+    pub(super) headers: bool,
+    pub(super) no_responders: bool,
+    /// Topics of replies to requests that nobody got, of which it is to be told.
+    pub(super) unheard: Vec<usize>,
+    /// It did not say who it is, or the wrong thing.
+    pub(super) barred: bool,
     /// It has sent nonsense, or said `Close`: no answers are certain.
     pub(super) closing: bool,
     /// Its subscriptions have gone.

@@ -26,6 +26,9 @@ impl Oracle {
         message.until_ms = ttl_ms.map_or(NEVER, |ttl_ms| now_ms + ttl_ms);
         self.mortal |= ttl_ms.is_some();
         let message = message.clone();
+        if self.store.touch(message.topic) {
+            self.checks.saw("a topic that had gone came again");
+        }
         if retain {
             let outcome = self.store.publish(number, &message, ttl_ms, now_ms);
             self.cleared_less(outcome.doubts);
@@ -46,7 +49,7 @@ impl Oracle {
             }
             receivers += own.len() as u64;
             for (place, owed) in own {
-                let bytes = frame_bytes(&message, name, place, owed.meta);
+                let bytes = frame_bytes(&message, name, place, owed.meta, ledger.headers);
                 *self.pushed.entry(session).or_default() += bytes;
                 pressed |= owed.rule.is_none_or(|rule| rule == Rule::Block);
                 ledger.owe((place, message.topic, message.sequence), owed, bytes);
@@ -59,13 +62,16 @@ impl Oracle {
             receivers += 1;
             for (session, place, rule) in &share.members {
                 pressed |= *rule == Rule::Block;
-                let bytes = frame_bytes(&message, name, *place, true);
+                let bytes = frame_bytes(&message, name, *place, true, true);
                 *self.pushed.entry(*session).or_default() += bytes;
                 self.with_largest(*session, bytes);
             }
             self.shares.insert((number, group), share);
         }
         self.with(publisher, |ledger| ledger.pressed |= pressed);
+        if receivers == 0 {
+            self.unheard(publisher, &message);
+        }
         receivers
     }
 

@@ -12,7 +12,7 @@ const RATED_BYTES: usize = 256;
 impl Oracle {
     /// A message arrived.
     pub(in crate::sim) fn received(&mut self, session: usize, seen: &Seen<'_>) {
-        let Seen { place, topic, value, meta, taken_up_ms } = *seen;
+        let Seen { place, topic, value, meta, taken_up_ms, .. } = *seen;
         let content = if place == 0 { wire::content_of(value) } else { value };
         let number = match wire::number_in(content) {
             None => self.next_empty(session, seen).unwrap_or(u64::MAX),
@@ -45,6 +45,10 @@ impl Oracle {
                 return self.fail(Promise::Order, text);
             }
         }
+        let headers = ledger.headers;
+        self.check_extras(seen, &message, headers, &what);
+        self.note_answer(&message);
+        let Some(ledger) = self.ledgers.get_mut(session) else { return };
         let was = ledger.newest.get(&(place, message.topic)).copied().unwrap_or_default();
         let has_debt = ledger.debts.iter().any(|debt| debt.is_seen(seen, number));
         let is_retained = if let Some(meta) = meta {
@@ -71,7 +75,8 @@ impl Oracle {
         });
         let shared = if is_owed && !is_live { None } else { self.take_share(session, place, number) };
         if let Some(rule) = shared {
-            let again = Newest { sequence: message.sequence, number, was_retained: false };
+            let (sequence, covers) = (message.sequence, was.covers.max(message.sequence));
+            let again = Newest { sequence, number, was_retained: false, covers };
             let is_swapped = self.ledgers.get(session).is_some_and(|ledger| ledger.swapped.contains(&number));
             if message.sequence <= was.sequence && !was.was_retained && !is_swapped {
                 return self.fail(Promise::Order, format!("{what}: a newer one was before it"));
@@ -179,7 +184,8 @@ impl Oracle {
                 taken_back = taken_back.or((gone.certain && !ledger.blurred).then_some(gone.number));
             }
         }
-        let newest = Newest { sequence, number: owed.number, was_retained: false };
+        let covers = was.covers.max(sequence);
+        let newest = Newest { sequence, number: owed.number, was_retained: false, covers };
         ledger.newest.insert((place, topic), newest);
         if owed.rated {
             // It may have been the retained one, and what is taken for that is this one, which waited for its time.
@@ -235,10 +241,11 @@ impl Oracle {
     fn received_retained(&mut self, session: usize, number: u64, seen: &Seen<'_>, what: &str, was: Newest) {
         let Seen { place, meta, taken_up_ms, .. } = *seen;
         let Some(ledger) = self.ledgers.get_mut(session) else { return };
-        // Where it was asked for again, the first one may have been left out because something newer came.
+        // Where it was asked for again, the first one may have been left out because something newer came; and the one that was asked for first is
+        // the first that may not come any more.
         let likely = |debt: &Debt| {
             let is_left = meta.is_none_or(|meta| debt.can_have_left(meta.ttl_ms));
-            (!is_left, debt.since < was.sequence, debt.is_either)
+            (!is_left, debt.since < was.sequence, debt.since, debt.is_either)
         };
         let is_it = |debt: &(usize, &Debt)| debt.1.is_seen(seen, number);
         let found =
@@ -249,6 +256,11 @@ impl Oracle {
                 .fail(Promise::Order, format!("{what}: it came again, or to somebody who is not owed it"));
         };
         ledger.retained_received += 1;
+        if debt.is_either {
+            // It may have been another one just as well, and this one has come before, for the live one.
+            let other = ledger.debts.iter_mut().find(|other| other.is_seen(seen, number) && !other.is_either);
+            other.into_iter().for_each(|other| other.is_either = true);
+        }
         if debt.due && !debt.certain {
             // Then it may have been another one just as well, which is left now.
             let other = ledger
@@ -282,7 +294,8 @@ impl Oracle {
                 format!("{what}: the retained message came behind message {}, which is newer", was.number),
             );
         }
-        let newest = Newest { sequence: sequence.max(was.sequence), number, was_retained: true };
+        let (sequence, covers) = (sequence.max(was.sequence), was.covers.max(debt.since));
+        let newest = Newest { sequence, number, was_retained: true, covers };
         self.with(session, |ledger| {
             ledger.newest.insert((place, debt.topic), newest);
         });

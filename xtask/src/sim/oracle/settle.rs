@@ -85,6 +85,9 @@ impl Oracle {
     /// All that there was for the session has arrived, or never will. Its figures must say the same.
     pub(in crate::sim) fn settle(&mut self, session: usize, out: &OutboxStats, is_open: bool) {
         self.end_join(session);
+        if is_open && out.lagged == 0 {
+            self.check_unheard(session);
+        }
         let Some(ledger) = self.ledgers.get_mut(session) else { return };
         for owed in std::mem::take(&mut ledger.owed).into_values() {
             ledger.miss(&owed);
@@ -145,7 +148,8 @@ impl Oracle {
                 if ledger.places * TOPICS.len() * ledger.largest() + ledger.control_most <= ledger.bound =>
             {
                 let newest = ledger.newest.get(&(place, topic)).copied().unwrap_or_default();
-                sequence > newest.sequence && !ledger.mortal
+                // Of a topic that waits what comes last, and that may be what is retained.
+                sequence > newest.covers && !ledger.mortal
             }
             // A subscription of NATS may have got it where another one did not.
             // Its publishers may have gone with what they had in line.
@@ -259,7 +263,7 @@ fn untold(ledger: &Ledger, out: &OutboxStats) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sim::effect::Wish;
+    use crate::sim::effect::{ChosenBy, Wish};
     use crate::sim::oracle::ledger::Subscription;
 
     /// A native session of this bound that said `Hello` and missed so many messages of one subscription, of which it was told nothing.
@@ -269,7 +273,10 @@ mod tests {
         oracle.with(0, |ledger| {
             ledger.introduced = true;
             ledger.rules.insert(Rule::DropNewest);
-            ledger.subscriptions.extend(Subscription::new(Wish::plain("a.*")));
+            let (rule, chosen_by) = (Rule::DropNewest, ChosenBy::Client);
+            let (meta, retained, group, max_rate) = (false, true, None, None);
+            let wish = Wish { pattern: "a.*", rule, chosen_by, meta, group, retained, max_rate, sid: 0 };
+            ledger.subscriptions.extend(Subscription::new(wish));
         });
         let mut figures = OutboxStats::default();
         figures.lagged = missed;

@@ -1,9 +1,12 @@
 //! What the broker retains, topic by topic, and what its clients and its operator make of that.
 
-use broker_core::glob_tree::Pattern;
+mod known;
 
-use super::Message;
-use crate::sim::config::{Config, SHORT_LIVED_GLOB, SHORT_LIVED_MS, TOPICS, UNRETAINED_GLOB};
+use broker_core::TopicStats;
+
+use self::known::Known;
+use super::{Message, frame_bytes};
+use crate::sim::config::{Config, INBOXES, TOPICS};
 
 /// In place of a time.
 pub(super) const NEVER: u64 = u64::MAX;
@@ -23,6 +26,7 @@ pub(super) struct Store {
     topics: Vec<Topic>,
     clearings: Vec<Clearing>,
     value_bytes_max: usize,
+    known: Known,
 }
 
 #[derive(Debug, Default)]
@@ -30,6 +34,8 @@ struct Topic {
     kept: Option<Kept>,
     /// What the operator says of it.
     unretained: bool,
+    /// A reply address, of which the broker keeps nothing at all.
+    is_inbox: bool,
     ttl_ms: Option<u64>,
 }
 
@@ -52,19 +58,53 @@ pub(super) struct Outcome {
 
 impl Store {
     pub(super) fn new(config: &Config) -> Self {
-        let matches = |pattern: &str, name: &str| {
-            config.ruled && Pattern::glob(pattern).is_ok_and(|pattern| pattern.matches(name))
-        };
-        let topic = |name: &&str| Topic {
-            kept: None,
-            unretained: matches(UNRETAINED_GLOB, name),
-            ttl_ms: matches(SHORT_LIVED_GLOB, name).then_some(SHORT_LIVED_MS),
+        let topic = |name: &&str| {
+            let (retained, ttl_ms) = config.operator.retaining(name);
+            let is_inbox = INBOXES.contains(name);
+            Topic { kept: None, unretained: !retained || is_inbox, is_inbox, ttl_ms }
         };
         Store {
             topics: TOPICS.iter().map(topic).collect(),
             clearings: Vec::new(),
             value_bytes_max: config.value_bytes_max,
+            known: Known::new(&config.operator),
         }
+    }
+
+    /// A message was published, whether it is to be retained or not. True if its topic had gone at the bound before.
+    pub(super) fn touch(&mut self, topic: usize) -> bool {
+        let is_inbox = self.topics.get(topic).is_none_or(|topic| topic.is_inbox);
+        !is_inbox && self.known.touch(topic)
+    }
+
+    /// What was published until now was published in one go: topics go until the bounds hold. Returns them.
+    pub(super) fn keep_bounds(&mut self) -> Vec<usize> {
+        let gone = self.known.keep_bounds();
+        for topic in &gone {
+            if let Some(topic) = self.topics.get_mut(*topic) {
+                topic.kept = None;
+            }
+        }
+        gone
+    }
+
+    /// What is over goes, and takes its topic with it.
+    pub(super) fn expire(&mut self, now_ms: u64) {
+        for (number, topic) in self.topics.iter_mut().enumerate() {
+            if topic.kept.take_if(|kept| kept.until_ms <= now_ms).is_some() {
+                self.known.forget(number);
+            }
+        }
+    }
+
+    /// Whether the topic went at the bound, and is not known since.
+    pub(super) fn has_gone(&self, topic: usize) -> bool {
+        self.known.has_gone(topic)
+    }
+
+    /// What is wrong with the broker's figures.
+    pub(super) fn differs(&self, stats: &TopicStats) -> Option<String> {
+        self.known.differs(stats)
     }
 
     /// The message of a topic, if it has one that holds.
@@ -93,6 +133,10 @@ impl Store {
             let ttl_ms = ttl_ms.or(topic.ttl_ms);
             let until_ms = ttl_ms.map_or(NEVER, |ttl_ms| now_ms + ttl_ms);
             topic.kept = Some(Kept { number, until_ms, doubtful: false });
+            let name = TOPICS.get(message.topic).copied().unwrap_or_default();
+            self.known.keep(message.topic, frame_bytes(message, name, 0, false, false));
+        } else {
+            self.known.keep(message.topic, 0);
         }
         Outcome { cleared: false, doubts }
     }

@@ -59,6 +59,9 @@ impl World {
         if topics.expired > 0 {
             self.saw("a retained message came to its end");
         }
+        if topics.evicted > 0 && self.config.operator.bytes_max < usize::MAX {
+            self.saw("the store was bounded in bytes");
+        }
         if topics.oversized > 0 {
             self.saw("a value was too large to be retained");
         }
@@ -155,7 +158,7 @@ impl World {
         let Some(peer) = self.peer(number) else { return };
         let mut oracle = self.oracle.borrow_mut();
         let mut client = peer.client.borrow_mut();
-        let effects = client.last_words(&mut oracle);
+        let effects = client.last_words(&self.config, &mut oracle);
         peer.effects.borrow_mut().extend(effects);
     }
 }

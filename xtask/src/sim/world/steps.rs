@@ -150,8 +150,29 @@ impl World {
             self.fail(Promise::Retained, "there is always more that is over".to_owned());
         }
         self.sync_all();
+        self.oracle.borrow_mut().expire();
+        self.check_operator();
         let known = self.broker.recent_topics(TOPICS.len(), usize::MAX);
         self.oracle.borrow_mut().check_retained(&known);
+    }
+
+    /// Who is slow is so under the right policy, and who does not say who he is goes.
+    fn check_operator(&self) {
+        let mut oracle = self.oracle.borrow_mut();
+        for (info, news) in self.broker.take_slow_news() {
+            let peer = self.all().into_iter().find(|peer| peer.info.id == info.id);
+            if let Some(peer) = peer {
+                oracle.check_slow(peer.number, &news);
+            }
+        }
+        let Some(timeout_ms) = self.config.operator.auth_timeout_ms else { return };
+        for peer in self.all() {
+            let is_late = self.now_ms.get() >= peer.info.started.monotonic_ms + timeout_ms;
+            if peer.stage.get() == Stage::Open {
+                let reason = peer.outbox.ending();
+                oracle.check_login(peer.number, peer.known.get(), is_late, reason.as_ref());
+            }
+        }
     }
 
     fn read(&self, number: usize) {
@@ -179,7 +200,11 @@ impl World {
         if matches!(peer.outbox.ending(), Some(CloseReason::CutOff { .. })) {
             oracle.checks.saw("a frame was cut off");
         }
-        if peer.client.borrow().sent_nonsense() {
+        oracle.check_disconnect(number, peer.outbox.ending().as_ref());
+        let client = peer.client.borrow();
+        if client.sent_nonsense() && client.barred {
+            oracle.check_barred(number, peer.outbox.ending());
+        } else if client.sent_nonsense() {
             oracle.check_nonsense(number, peer.outbox.ending());
         }
     }
@@ -284,6 +309,7 @@ impl World {
 
     pub(super) fn check(&self) {
         let after = self.stats();
+        self.oracle.borrow_mut().check_store(&self.broker.topic_stats());
         self.oracle.borrow_mut().check_bounds(&self.before.borrow(), &after);
         for (peer, stats) in self.all().iter().zip(&after) {
             if peer.stage.get() == Stage::Open {
