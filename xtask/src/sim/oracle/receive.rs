@@ -258,8 +258,10 @@ impl Oracle {
         ledger.retained_received += 1;
         if debt.is_either {
             // It may have been another one just as well, and this one has come before, for the live one.
-            let other = ledger.debts.iter_mut().find(|other| other.is_seen(seen, number) && !other.is_either);
-            other.into_iter().for_each(|other| other.is_either = true);
+            let is_like = |other: &&mut Debt| other.is_seen(seen, number) && !other.is_either;
+            if let Some(other) = ledger.debts.iter_mut().find(is_like) {
+                other.is_either = true;
+            }
         }
         if debt.due && !debt.certain {
             // Then it may have been another one just as well, which is left now.
