@@ -57,13 +57,29 @@ pub struct Publisher {
     batch: u64,
     /// Messages so far.
     sequence: u64,
-    /// How many messages in a row went to topics that are not in the cache, and the number of the last of them.
-    missed: u64,
-    last_missed: u64,
+    /// Messages to topics that were not in the cache.
+    missed: Streak,
     /// Bytes of this batch that go to somebody.
     bytes: usize,
     /// Hand-overs of this batch.
     work: usize,
+}
+
+/// Counts the messages in a row to which the same happened.
+#[derive(Debug, Default)]
+struct Streak {
+    /// The number of the last of them.
+    last: u64,
+    count: u64,
+}
+
+impl Streak {
+    /// It happened to message `number`. Returns to how many right before it.
+    fn next(&mut self, number: u64) -> u64 {
+        self.count = if number == self.last + 1 { self.count + 1 } else { 0 };
+        self.last = number;
+        self.count
+    }
 }
 
 /// What a batch leaves to do when it ends.
@@ -277,16 +293,15 @@ impl Publisher {
         if topic::is_reserved(name) && !trusted {
             return Err(Refused::Reserved);
         }
-        self.missed = if self.sequence == self.last_missed + 1 { self.missed + 1 } else { 0 };
-        self.last_missed = self.sequence;
-        let (slot, leaves) = self.cache.place_for(name, self.missed >= SCAN_MIN);
+        let is_scan = self.missed.next(self.sequence) >= SCAN_MIN;
+        let (slot, leaves) = self.cache.place_for(name, is_scan);
         if leaves {
             self.take_in(batch, slot);
         }
         self.run.forget_heads();
         let mut steps = 0;
         self.cache.resolve(slot, name, self.except, batch, || {
-            let behind = || message.topics_behind(batch.input);
+            let behind = message.topics_behind(batch.input);
             let (targets, asked) = self.ahead.route(name, self.sequence, self.except, batch, behind);
             steps = asked;
             targets

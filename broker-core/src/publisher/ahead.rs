@@ -8,8 +8,7 @@ use std::sync::Arc;
 use glob_tree::Scratch;
 use smallvec::SmallVec;
 
-use super::Batch;
-use super::kept::range_in;
+use super::{Batch, Streak};
 use crate::routing::Targets;
 use crate::topic;
 
@@ -21,62 +20,62 @@ const IN_A_ROW_MIN: u64 = 8;
 
 #[derive(Debug, Default)]
 pub(super) struct Ahead {
-    /// Where each topic begins in the input, the last one first.
+    /// Where each topic begins in memory, the last one first: they lie in the input, which stays as long as they are here.
     starts: Vec<usize>,
     /// Its targets.
     routes: Vec<Arc<Targets>>,
-    /// The number of the last message whose route was asked for.
-    last: u64,
-    /// How many before it were asked for as well, one after another.
-    in_a_row: u64,
+    /// Messages whose route was asked for.
+    asked: Streak,
     scratch: Scratch,
 }
 
 impl Ahead {
-    /// The targets of the topic of message `number`, and the steps that the index took. `behind` tells the topics of the messages behind it.
-    pub(super) fn route<'a, I: Iterator<Item = &'a [u8]>>(
+    /// The targets of the topic of message `number`, and the steps that the index took. `behind` are the topics of the messages behind it.
+    pub(super) fn route<'a>(
         &mut self,
-        name: &str,
+        name: &'a str,
         number: u64,
         except: Option<u64>,
         batch: Batch<'a>,
-        behind: impl FnOnce() -> I,
+        behind: impl Iterator<Item = &'a [u8]>,
     ) -> (Arc<Targets>, u64) {
-        self.in_a_row = if number == self.last + 1 { self.in_a_row + 1 } else { 0 };
-        self.last = number;
-        let start = range_in(batch.input, name.as_bytes()).map_or(usize::MAX, |range| range.start);
-        if let Some(targets) = self.take(start) {
-            return (targets, 0);
+        let in_a_row = self.asked.next(number);
+        let (mut targets, mut steps) = (self.take(name), 0);
+        if targets.is_none() && in_a_row >= IN_A_ROW_MIN {
+            steps = self.ask(name, except, batch, behind);
+            targets = self.take(name);
         }
-        if self.in_a_row < IN_A_ROW_MIN {
-            return batch.table.route(name, except, &mut self.scratch);
-        }
-        let bytes_max = batch.broker.limits().topic_bytes_max;
-        let behind = behind().map_while(|name| topic::validate(name, bytes_max).ok());
-        let names: SmallVec<[&str; TOGETHER]> = std::iter::once(name).chain(behind).take(TOGETHER).collect();
-        let start_of =
-            |name: &&str| range_in(batch.input, name.as_bytes()).map_or(usize::MAX, |range| range.start);
-        self.forget();
-        self.starts.extend(names.iter().map(start_of));
-        let steps = batch.table.route_each(&names, except, &mut self.scratch, &mut self.routes);
-        self.starts.reverse();
-        self.routes.reverse();
-        match self.take(start) {
+        match targets {
             Some(targets) => (targets, steps),
             None => batch.table.route(name, except, &mut self.scratch),
         }
     }
 
-    /// The route of the topic that begins at `start`, and forgets those before it.
-    fn take(&mut self, start: usize) -> Option<Arc<Targets>> {
-        while self.starts.last().is_some_and(|first| *first < start) {
+    /// Asks for the routes of a topic and of those behind it. Returns the steps that the index took.
+    fn ask<'a>(
+        &mut self,
+        name: &'a str,
+        except: Option<u64>,
+        batch: Batch<'a>,
+        behind: impl Iterator<Item = &'a [u8]>,
+    ) -> u64 {
+        let bytes_max = batch.broker.limits().topic_bytes_max;
+        let behind = behind.map_while(|name| topic::validate(name, bytes_max).ok());
+        let names: SmallVec<[&str; TOGETHER]> = std::iter::once(name).chain(behind).take(TOGETHER).collect();
+        self.forget();
+        self.starts.extend(names.iter().rev().map(|name| start(name)));
+        let steps = batch.table.route_each(&names, except, &mut self.scratch, &mut self.routes);
+        self.routes.reverse();
+        steps
+    }
+
+    /// The route of this topic, by its place in the input. Forgets those before it.
+    fn take(&mut self, name: &str) -> Option<Arc<Targets>> {
+        while self.starts.last().is_some_and(|first| *first < start(name)) {
             self.starts.pop();
             self.routes.pop();
         }
-        if self.starts.last() != Some(&start) {
-            return None;
-        }
-        self.starts.pop();
+        self.starts.pop_if(|first| *first == start(name))?;
         self.routes.pop()
     }
 
@@ -85,4 +84,8 @@ impl Ahead {
         self.starts.clear();
         self.routes.clear();
     }
+}
+
+fn start(name: &str) -> usize {
+    name.as_ptr().addr()
 }
