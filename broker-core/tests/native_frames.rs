@@ -3,6 +3,9 @@
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "vectors/frames.rs"]
+mod frames;
+
 use std::collections::BTreeMap;
 
 use broker_core::reason::ErrorCode;
@@ -11,19 +14,8 @@ use broker_core::wire::native::{
     WireLimits, encode,
 };
 use broker_core::{MaxRate, Policy, topic};
+use frames::{NATIVE_FRAMES, Row, rows};
 use serde_json::Value as Json;
-
-fn vectors(group: &str) -> Vec<Json> {
-    let text = include_str!("vectors/native-frames.json");
-    let vectors: Json = serde_json::from_str(text).expect("the vectors are JSON");
-    vectors[group].as_array().expect("a list of frames").clone()
-}
-
-fn frame(vector: &Json) -> Vec<u8> {
-    let hex = vector["hex"].as_str().expect("a frame in hex");
-    let digits = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex digits");
-    (0..hex.len()).step_by(2).map(digits).collect()
-}
 
 /// What the decoder says of `bytes` in one piece.
 fn decode(bytes: &[u8]) -> Result<Option<Command<'_>>, CommandError> {
@@ -39,31 +31,30 @@ fn decode(bytes: &[u8]) -> Result<Option<Command<'_>>, CommandError> {
 #[test]
 fn good_commands_in_every_split() {
     let mut seen = 0;
-    for vector in vectors("good").iter().filter(|vector| vector["direction"] == "client-to-server") {
-        let what = vector["what"].as_str().unwrap();
-        let bytes = frame(vector);
-        let whole = decode(&bytes).unwrap_or_else(|error| panic!("{what}: {error:?}")).expect(what);
-        assert_eq!(Command::parse(&bytes), Ok(whole.clone()), "{what}: the short way and the long way agree");
+    for row in rows(NATIVE_FRAMES, "good").iter().filter(|row| !row.is_from_server()) {
+        let (what, bytes) = (row.what(), &row.frame);
+        let whole = decode(bytes).unwrap_or_else(|error| panic!("{what}: {error:?}")).expect(what);
+        assert_eq!(Command::parse(bytes), Ok(whole.clone()), "{what}: the short way and the long way agree");
         for cut in 0..bytes.len() {
             let mut decoder = Decoder::new(WireLimits::default());
             assert_eq!(decoder.next(&bytes[..cut]), Ok(None), "{what}: a proper prefix of {cut}");
-            let rest = decoder.next(&bytes).unwrap().expect(what);
+            let rest = decoder.next(bytes).unwrap().expect(what);
             assert_eq!(rest.command, Ok(whole.clone()), "{what}: cut at {cut}");
             assert_eq!(rest.frame_bytes, bytes.len());
         }
-        check_content(vector, &whole);
+        check_content(&row.json, &whole);
         seen += 1;
     }
     assert_eq!(seen, 16);
 }
 
-/// Compares a command with what the vector says in JSON, where it does.
-fn check_content(vector: &Json, command: &Command<'_>) {
+/// Compares a command with what its row says in JSON, where it does.
+fn check_content(row: &Json, command: &Command<'_>) {
     match command {
         Command::Publish(publish) => {
             assert_eq!(publish.pair.last(), publish.value.last());
             assert!(publish.meta.is_none());
-            let expected = &vector["value_json"]["Publish"][0];
+            let expected = &row["value_json"]["Publish"][0];
             if expected.is_array() {
                 assert_eq!(std::str::from_utf8(publish.topic).unwrap(), expected[0].as_str().unwrap());
                 let value: Json = rmp_serde::from_slice(publish.value).unwrap();
@@ -73,12 +64,12 @@ fn check_content(vector: &Json, command: &Command<'_>) {
         }
         Command::Subscribe(subscribe) => {
             assert!(subscribe.retained && !subscribe.has_options && subscribe.id.is_none());
-            if let Some(pattern) = vector["value_json"]["Subscribe"][0].as_str() {
+            if let Some(pattern) = row["value_json"]["Subscribe"][0].as_str() {
                 assert_eq!(subscribe.pattern, pattern);
             }
         }
         Command::Unsubscribe { pattern, id: None } => {
-            assert_eq!(vector["value_json"]["Unsubscribe"][0].as_str(), Some(*pattern));
+            assert_eq!(row["value_json"]["Unsubscribe"][0].as_str(), Some(*pattern));
         }
         other => panic!("not in the vectors: {other:?}"),
     }
@@ -91,23 +82,23 @@ fn good_commands_are_what_the_encoder_writes() {
     encode::subscribe(&mut written, "*", &SubscribeOptions::default());
     encode::unsubscribe(&mut written, "topic/*/pattern", None);
     encode::publish(&mut written, "my-topic", b"\xc3", &PublishOptions::default());
-    let expected: Vec<u8> = vectors("good").iter().take(4).flat_map(frame).collect();
+    let expected: Vec<u8> =
+        rows(NATIVE_FRAMES, "good").into_iter().take(4).flat_map(|row| row.frame).collect();
     assert_eq!(written, expected);
 }
 
 #[test]
 fn good_messages_in_every_split() {
-    for vector in vectors("good").iter().filter(|vector| vector["direction"] == "server-to-client") {
-        let bytes = frame(vector);
+    for Row { frame: bytes, json } in rows(NATIVE_FRAMES, "good").into_iter().filter(Row::is_from_server) {
         for cut in 0..bytes.len() {
             let mut scanner = FrameScanner::new(WireLimits::default());
             assert_eq!(scanner.scan(&bytes[..cut]), Ok(None));
             assert_eq!(scanner.scan(&bytes), Ok(Some(bytes.len())));
         }
         let Ok(Event::Message(message)) = Event::parse(&bytes) else { panic!("a message: {bytes:x?}") };
-        assert_eq!(message.topic, vector["value_json"][0].as_str().unwrap());
+        assert_eq!(message.topic, json["value_json"][0].as_str().unwrap());
         let value: Json = rmp_serde::from_slice(message.value).unwrap();
-        assert_eq!(value, vector["value_json"][1]);
+        assert_eq!(value, json["value_json"][1]);
         let mut written = Vec::new();
         encode::message(&mut written, message.topic, message.value);
         assert_eq!(written, bytes);
@@ -115,11 +106,10 @@ fn good_messages_in_every_split() {
 }
 
 #[test]
-fn bad_frames_end_as_their_vector_says() {
-    for vector in vectors("bad") {
-        let (what, expect) = (vector["what"].as_str().unwrap(), vector["expect"].as_str().unwrap());
-        let bytes = frame(&vector);
-        let outcome = decode(&bytes);
+fn bad_frames_end_as_their_row_says() {
+    for row in rows(NATIVE_FRAMES, "bad") {
+        let (what, expect, bytes) = (row.what(), row.text("expect"), &row.frame);
+        let outcome = decode(bytes);
         let code = outcome.as_ref().err().map(|error| error.code);
         match expect.split([':', ';']).next().unwrap() {
             "malformed" => {
@@ -288,9 +278,9 @@ fn meta_passes_over_what_it_does_not_know() {
 
 #[test]
 fn many_frames_in_one_buffer_and_byte_by_byte() {
-    let good = vectors("good");
-    let frames: Vec<Vec<u8>> =
-        good.iter().filter(|vector| vector["direction"] == "client-to-server").map(frame).collect();
+    let mut good = rows(NATIVE_FRAMES, "good");
+    good.retain(|row| !row.is_from_server());
+    let frames: Vec<Vec<u8>> = good.into_iter().map(|row| row.frame).collect();
     let stream: Vec<u8> = frames.concat();
     let mut decoder = Decoder::new(WireLimits::default());
     let (mut at, mut lengths) = (0, Vec::new());

@@ -3,34 +3,16 @@
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "vectors/frames.rs"]
+mod frames;
+
 use std::collections::BTreeMap;
 
 use broker_core::wire::native::{
     Command, Decoder, Event, Meta, PublishOptions, SubscribeOptions, WireLimits, encode,
 };
+use frames::{NATIVE_TALK, Row, rows};
 use serde_json::Value as Json;
-
-struct Row {
-    what: String,
-    frame: Vec<u8>,
-    json: Json,
-}
-
-/// The frames of one direction.
-fn rows(group: &str, direction: &str) -> Vec<Row> {
-    let vectors: Json = serde_json::from_str(include_str!("vectors/native-talk.json")).expect("JSON");
-    let of_direction = vectors[group].as_array().unwrap().iter().filter(|row| row["direction"] == direction);
-    let read = |row: &Json| {
-        let hex = row["hex"].as_str().unwrap();
-        let digits = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
-        Row {
-            what: row["what"].as_str().unwrap().to_owned(),
-            frame: (0..hex.len()).step_by(2).map(digits).collect(),
-            json: row["value_json"].clone(),
-        }
-    };
-    of_direction.map(read).collect()
-}
 
 /// What the decoder says of a frame that comes in two pieces.
 fn in_two(frame: &[u8], cut: usize) -> Result<Command<'_>, (u16, Option<u64>)> {
@@ -44,18 +26,19 @@ fn in_two(frame: &[u8], cut: usize) -> Result<Command<'_>, (u16, Option<u64>)> {
 #[test]
 fn commands_are_read_in_every_split() {
     let (mut taken, mut refused) = (0, 0);
-    for Row { what, frame, json } in rows("talk", "client-to-server") {
+    for row in rows(NATIVE_TALK, "talk").iter().filter(|row| !row.is_from_server()) {
+        let (what, frame, json) = (row.what(), &row.frame, &row.json["value_json"]);
         if !json.is_null() {
-            assert_eq!(rmp_serde::from_slice::<Json>(&frame).unwrap(), json, "{what}: the hex is the value");
+            assert_eq!(&rmp_serde::from_slice::<Json>(frame).unwrap(), json, "{what}: the hex is the value");
         }
-        let whole = in_two(&frame, 0);
+        let whole = in_two(frame, 0);
         for cut in 1..frame.len() {
-            assert_eq!(in_two(&frame, cut), whole, "{what}: cut at {cut}");
+            assert_eq!(in_two(frame, cut), whole, "{what}: cut at {cut}");
         }
         match whole {
             Ok(command) => {
                 assert_eq!(
-                    Command::parse(&frame),
+                    Command::parse(frame),
                     Ok(command),
                     "{what}: the short way and the long way agree"
                 );
@@ -74,8 +57,9 @@ fn commands_are_read_in_every_split() {
 #[test]
 fn commands_are_written_as_they_stand() {
     let mut compared = 0;
-    for Row { what, frame, json } in rows("talk", "client-to-server") {
-        let Ok(command) = in_two(&frame, 0) else { continue };
+    for row in rows(NATIVE_TALK, "talk").iter().filter(|row| !row.is_from_server()) {
+        let (what, frame, json) = (row.what(), &row.frame, &row.json["value_json"]);
+        let Ok(command) = in_two(frame, 0) else { continue };
         let mut written = Vec::new();
         match command {
             Command::Hello(hello) => encode::hello(&mut written, &hello),
@@ -143,11 +127,11 @@ fn normal(value: Json) -> Json {
 #[test]
 fn events_are_read_and_written_as_they_stand() {
     let mut seen = [0; 7];
-    for Row { what, frame, .. } in
-        rows("talk", "server-to-client").into_iter().chain(rows("events", "server-to-client"))
-    {
+    let rows = [rows(NATIVE_TALK, "talk"), rows(NATIVE_TALK, "events")].into_iter().flatten();
+    for row in rows.filter(Row::is_from_server) {
+        let (what, frame) = (row.what(), &row.frame);
         let mut written = Vec::new();
-        let kind = match Event::parse(&frame).unwrap_or_else(|error| panic!("{what}: {error:?}")) {
+        let kind = match Event::parse(frame).unwrap_or_else(|error| panic!("{what}: {error:?}")) {
             Event::Welcome(welcome) => {
                 encode::welcome(&mut written, &welcome);
                 0
@@ -181,12 +165,12 @@ fn events_are_read_and_written_as_they_stand() {
                 5
             }
             Event::Ping | Event::Pong | Event::Unknown(_) => {
-                written.clone_from(&frame);
+                written.clone_from(frame);
                 6
             }
             other => panic!("{what}: not in the vectors: {other:?}"),
         };
-        assert_eq!(written, frame, "{what}");
+        assert_eq!(&written, frame, "{what}");
         seen[kind] += 1;
     }
     assert!(seen.iter().all(|times| *times > 0), "{seen:?}");

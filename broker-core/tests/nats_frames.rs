@@ -2,39 +2,37 @@
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "vectors/frames.rs"]
+mod frames;
+
 use std::time::{Duration, Instant};
 
 use broker_core::wire::nats::{
     Command, Decoder, Extent, NatsError, NatsLimits, Publish, encode, headers_from_map, headers_to_map,
     message_extent,
 };
+use frames::{NATS_FRAMES, Row, rows};
 use serde_json::Value as Json;
 
-fn vectors(group: &str) -> Vec<Json> {
-    let text = include_str!("vectors/nats-frames.json");
-    let vectors: Json = serde_json::from_str(text).expect("the vectors are JSON");
-    vectors[group].as_array().expect("a list of frames").clone()
+fn bytes<'r>(row: &'r Json, field: &str) -> Option<&'r [u8]> {
+    row[field].as_str().map(str::as_bytes)
 }
 
-fn bytes<'v>(vector: &'v Json, field: &str) -> Option<&'v [u8]> {
-    vector[field].as_str().map(str::as_bytes)
-}
-
-/// What a vector says in words.
-fn expected(vector: &Json) -> Command<'_> {
-    let field = |name: &str| bytes(vector, name).unwrap_or_else(|| panic!("{name} of {vector}"));
-    match vector["op"].as_str().unwrap() {
+/// What a row says in words.
+fn expected(row: &Json) -> Command<'_> {
+    let field = |name: &str| bytes(row, name).unwrap_or_else(|| panic!("{name} of {row}"));
+    match row["op"].as_str().unwrap() {
         "pub" => Command::Publish(Publish {
             subject: field("subject"),
-            reply: bytes(vector, "reply"),
-            headers: bytes(vector, "headers"),
+            reply: bytes(row, "reply"),
+            headers: bytes(row, "headers"),
             payload: field("payload"),
             tail: field("tail"),
         }),
         "sub" => {
-            Command::Subscribe { subject: field("subject"), group: bytes(vector, "group"), sid: field("sid") }
+            Command::Subscribe { subject: field("subject"), group: bytes(row, "group"), sid: field("sid") }
         }
-        "unsub" => Command::Unsubscribe { sid: field("sid"), max: vector["max"].as_u64() },
+        "unsub" => Command::Unsubscribe { sid: field("sid"), max: row["max"].as_u64() },
         "connect" => Command::Connect(field("json")),
         "ping" => Command::Ping,
         "pong" => Command::Pong,
@@ -45,25 +43,24 @@ fn expected(vector: &Json) -> Command<'_> {
 
 #[test]
 fn good_operations_in_every_split() {
-    let vectors = vectors("client");
-    assert_eq!(vectors.len(), 32);
-    for vector in &vectors {
-        let frame = bytes(vector, "frame").unwrap();
-        let expected = expected(vector);
+    let rows = rows(NATS_FRAMES, "client");
+    assert_eq!(rows.len(), 32);
+    for Row { frame, json: row } in &rows {
+        let expected = expected(row);
         // Something behind it must not matter.
-        let behind = [frame, b"PING\r\n"].concat();
+        let behind = [frame, &b"PING\r\n"[..]].concat();
         let first = Decoder::new(NatsLimits::default()).next(&behind).unwrap().unwrap();
-        assert_eq!((first.command, first.frame_bytes), (expected, frame.len()), "{vector}");
+        assert_eq!((first.command, first.frame_bytes), (expected, frame.len()), "{row}");
         for cut in 0..frame.len() {
             let mut cut_decoder = Decoder::new(NatsLimits::default());
-            assert_eq!(cut_decoder.next(&frame[..cut]), Ok(None), "{vector}: a proper prefix of {cut}");
+            assert_eq!(cut_decoder.next(&frame[..cut]), Ok(None), "{row}: a proper prefix of {cut}");
             let rest = cut_decoder.next(frame).unwrap().expect("the whole");
-            assert_eq!((rest.command, rest.frame_bytes), (expected, frame.len()), "{vector}: cut at {cut}");
+            assert_eq!((rest.command, rest.frame_bytes), (expected, frame.len()), "{row}: cut at {cut}");
         }
         let mut decoder = Decoder::new(NatsLimits::default());
         for end in 0..frame.len() {
-            assert_eq!(decoder.next(&frame[..end]), Ok(None), "{vector}: {end} one by one");
-            assert!(decoder.needed() <= frame.len(), "{vector}: {} needed at {end}", decoder.needed());
+            assert_eq!(decoder.next(&frame[..end]), Ok(None), "{row}: {end} one by one");
+            assert!(decoder.needed() <= frame.len(), "{row}: {} needed at {end}", decoder.needed());
         }
         assert_eq!(decoder.next(frame).unwrap().unwrap().command, expected);
         // It is ready for the next.
@@ -73,33 +70,31 @@ fn good_operations_in_every_split() {
 
 #[test]
 fn bad_operations_are_refused_with_the_words_of_nats_server() {
-    let vectors = vectors("bad");
-    assert_eq!(vectors.len(), 26);
-    for vector in &vectors {
-        let frame = bytes(vector, "frame").unwrap();
+    let rows = rows(NATS_FRAMES, "bad");
+    assert_eq!(rows.len(), 26);
+    for Row { frame, json: row } in &rows {
         let error = Decoder::new(NatsLimits::default()).next(frame).unwrap_err();
-        assert_eq!(error.text().as_deref(), vector["error"].as_str(), "{vector}: {error}");
-        assert!(error.closes(), "{vector}");
+        assert_eq!(error.text().as_deref(), row["error"].as_str(), "{row}: {error}");
+        assert!(error.closes(), "{row}");
         let mut decoder = Decoder::new(NatsLimits::default());
         let one_by_one = (0..=frame.len()).find_map(|end| decoder.next(&frame[..end]).err());
-        assert_eq!(one_by_one, Some(error), "{vector}: one by one");
+        assert_eq!(one_by_one, Some(error), "{row}: one by one");
     }
 }
 
 #[test]
 fn messages_are_what_the_encoder_writes() {
-    for vector in vectors("server") {
-        let frame = bytes(&vector, "frame").unwrap();
-        let field = |name: &str| bytes(&vector, name).unwrap();
+    for Row { frame, json: row } in &rows(NATS_FRAMES, "server") {
+        let field = |name: &str| bytes(row, name).unwrap();
         let mut written = Vec::new();
-        let (reply, headers) = (bytes(&vector, "reply"), bytes(&vector, "headers"));
+        let (reply, headers) = (bytes(row, "reply"), bytes(row, "headers"));
         encode::message(&mut written, field("subject"), field("sid"), reply, headers, field("payload"));
         assert_eq!(written.escape_ascii().to_string(), frame.escape_ascii().to_string());
         let payload_bytes = headers.map_or(0, <[u8]>::len) + field("payload").len();
         let extent = Extent { bytes: frame.len(), payload_bytes };
-        assert_eq!(message_extent(&[frame, b"MSG"].concat()), Some(extent));
+        assert_eq!(message_extent(&[frame, &b"MSG"[..]].concat()), Some(extent));
         for cut in 0..frame.len() {
-            assert_eq!(message_extent(&frame[..cut]), None, "{vector}: a proper prefix of {cut}");
+            assert_eq!(message_extent(&frame[..cut]), None, "{row}: a proper prefix of {cut}");
         }
     }
 }

@@ -1,7 +1,10 @@
 //! Where torture begins: the golden frames, and patterns and topics that use all of their grammar. Shared by `decoder_torture` and by the
 //! workspace `fuzz/`, whose corpus is made of these.
 
-use serde_json::Value as Json;
+#[path = "../vectors/frames.rs"]
+mod frames;
+
+use frames::{NATIVE_FRAMES, NATS_FRAMES, rows};
 
 /// Golden frames longer than this are left to the tests that read them.
 const FRAME_BYTES_MAX: usize = 400;
@@ -65,28 +68,14 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
 }
 
 fn nats_frames() -> Vec<Vec<u8>> {
-    let vectors: Json =
-        serde_json::from_str(include_str!("../vectors/nats-frames.json")).expect("the vectors are JSON");
-    let frames = ["client", "bad", "server"]
-        .iter()
-        .flat_map(|group| vectors[group].as_array().expect("a list of frames"));
-    let frame = |vector: &Json| vector["frame"].as_str().expect("a frame as text").as_bytes().to_vec();
-    frames.map(frame).collect()
+    let rows = ["client", "bad", "server"].into_iter().flat_map(|group| rows(NATS_FRAMES, group));
+    rows.map(|row| row.frame).collect()
 }
 
 fn golden_frames(target: &str) -> Vec<Vec<u8>> {
-    let vectors: Json =
-        serde_json::from_str(include_str!("../vectors/native-frames.json")).expect("the vectors are JSON");
-    let frames =
-        ["good", "bad"].iter().flat_map(|group| vectors[group].as_array().expect("a list of frames"));
-    frames
-        .filter(|vector| (vector["direction"] == "server-to-client") == (target == "events"))
-        .map(|vector| unhex(vector["hex"].as_str().expect("a frame in hex")))
+    let rows = ["good", "bad"].into_iter().flat_map(|group| rows(NATIVE_FRAMES, group));
+    rows.filter(|row| row.is_from_server() == (target == "events"))
+        .map(|row| row.frame)
         .filter(|frame| frame.len() <= FRAME_BYTES_MAX)
         .collect()
-}
-
-fn unhex(hex: &str) -> Vec<u8> {
-    let digits = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex digits");
-    (0..hex.len()).step_by(2).map(digits).collect()
 }
