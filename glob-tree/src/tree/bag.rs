@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, Hash};
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
-use super::REBUILD_SPARSITY;
+use super::change::REBUILD_SPARSITY;
 
 /// So many values are compared one after another. (Measured: a hash costs about as much as eight comparisons.)
 const FEW: usize = 8;

@@ -1,5 +1,6 @@
 //! What can only be seen from inside: memory that is given back, and memory that is not asked for.
 
+use super::change::REBUILD_SPARSITY;
 use super::*;
 
 fn mixed(number: usize) -> Pattern {
