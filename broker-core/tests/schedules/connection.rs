@@ -11,6 +11,8 @@ use broker_core::{Broker, Next, Now, ServerName, Session};
 use shuttle::sync::{Condvar, Mutex, MutexGuard};
 use shuttle::thread::{self, JoinHandle};
 
+use crate::messages::Received;
+
 /// What a publisher writes to somebody else's socket at once: less than what waits, so that something is left to the owner.
 const INLINE_BYTES: usize = 48;
 
@@ -191,14 +193,9 @@ impl Connection {
         frames(&mut input);
         let mut at = 0;
         loop {
-            let progress = self.session.handle(self.now, &input[at..]);
-            at += progress.consumed;
-            match progress.next {
-                Next::Read { .. } => return true,
-                Next::Turn => thread::yield_now(),
+            match self.handle(&input, &mut at) {
                 Next::Room | Next::Held { .. } => self.wire.roomy(),
-                Next::End => return false,
-                Next::Auth => unreachable!("nobody asks for credentials"),
+                next => return next != Next::End,
             }
         }
     }
@@ -207,12 +204,18 @@ impl Connection {
     pub(crate) fn send_until_held(&mut self, frames: impl FnOnce(&mut Vec<u8>)) -> Next {
         let mut input = Vec::new();
         frames(&mut input);
-        let mut at = 0;
+        self.handle(&input, &mut 0)
+    }
+
+    /// The session handles `input` from `at` on, until it waits for something.
+    fn handle(&mut self, input: &[u8], at: &mut usize) -> Next {
         loop {
-            let progress = self.session.handle(self.now, &input[at..]);
-            at += progress.consumed;
-            if progress.next != Next::Turn {
-                return progress.next;
+            let progress = self.session.handle(self.now, &input[*at..]);
+            *at += progress.consumed;
+            match progress.next {
+                Next::Turn => thread::yield_now(),
+                Next::Auth => unreachable!("nobody asks for credentials"),
+                next => return next,
             }
         }
     }
@@ -227,6 +230,15 @@ impl Connection {
         }
         self.outbox.abandon();
         self.outbox.stats()
+    }
+
+    /// As [`Connection::close`]. Returns also what its peer received, which is in order.
+    pub(crate) fn finish(self) -> (Received, OutboxStats) {
+        let wire = Arc::clone(&self.wire);
+        let stats = self.close();
+        let received = Received::of(&wire.received());
+        received.check_order();
+        (received, stats)
     }
 
     /// Waits until the peer has received so many frames of which `counts` says yes.

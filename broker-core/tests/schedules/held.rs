@@ -10,7 +10,7 @@ use shuttle::thread;
 
 use crate::check::check;
 use crate::connection::Connection;
-use crate::messages::{FRAME_BYTES, Received, broker, join, publish, publisher, subscriber, under};
+use crate::messages::{FRAME_BYTES, broker, join, publish, publisher, subscriber, under};
 
 const BATCHES: [&[u8]; 2] = [&[2, 3, 2], &[1, 3, 3]];
 /// Room for two frames and a half.
@@ -30,9 +30,8 @@ fn held_until_there_is_room() {
         }
         subscriber.wire.open();
         join(publishers);
-        let wire = subscriber.wire.clone();
-        let stats = subscriber.close();
-        Received::of(&wire.received()).check_all(&BATCHES);
+        let (received, stats) = subscriber.finish();
+        received.check_all(&BATCHES);
         assert_eq!((stats.lagged, stats.lost, stats.held_bytes), (0, 0, 0));
     });
 }
@@ -53,12 +52,9 @@ fn held_by_one_that_goes() {
                     if thread_rng().gen_range(0..2) == 0 { wire.break_off() } else { wire.open() }
                 },
             );
-        let wire = subscriber.wire.clone();
-        let stats = subscriber.close();
+        let (received, stats) = subscriber.finish();
         join(publishers);
         peer.join().unwrap();
-        let received = Received::of(&wire.received());
-        received.check_order();
         assert_eq!(received.messages, stats.messages_out);
     });
 }
@@ -103,10 +99,7 @@ fn held_beside_one_whose_time_is_over() {
         waiting.join().unwrap().close();
         peer.join().unwrap();
         subscriber.wire.open();
-        let wire = subscriber.wire.clone();
-        let stats = subscriber.close();
-        let received = Received::of(&wire.received());
-        received.check_order();
+        let (received, stats) = subscriber.finish();
         assert_eq!((received.messages, 0), (stats.messages_out, stats.held_bytes));
         let counted = received.messages + stats.lagged + stats.lost;
         assert_eq!(counted, u64::from(published) + 1, "{received:?} {stats:?}");
@@ -137,9 +130,7 @@ fn held_behind_one_that_goes() {
         third.join().unwrap();
         let subscriber = subscriber.with_writer();
         subscriber.wire.open();
-        let wire = Arc::clone(&subscriber.wire);
-        let stats = subscriber.close();
-        let received = Received::of(&wire.received());
+        let (received, stats) = subscriber.finish();
         assert_eq!((received.numbers.get(&1), received.numbers.get(&2)), (Some(&vec![0]), Some(&vec![0])));
         assert_eq!((stats.lagged, stats.lost), (1, 0), "the large one");
     });
@@ -170,8 +161,7 @@ fn held_beside_one_that_skips() {
         subscriber.wire.open();
         let subscriber = subscriber.with_writer();
         waiting.join().unwrap();
-        let wire = Arc::clone(&subscriber.wire);
-        subscriber.close();
-        assert_eq!(Received::of(&wire.received()).numbers.get(&0), Some(&vec![0]));
+        let (received, _) = subscriber.finish();
+        assert_eq!(received.numbers.get(&0), Some(&vec![0]));
     });
 }

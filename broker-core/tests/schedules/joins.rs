@@ -9,7 +9,7 @@ use shuttle::thread;
 
 use crate::check::check;
 use crate::connection::Connection;
-use crate::messages::{FRAME_BYTES, Received, broker, join, publish, publisher};
+use crate::messages::{FRAME_BYTES, broker, join, publish, publisher};
 
 const BATCHES: [&[u8]; 2] = [&[2, 1, 1], &[1, 2]];
 /// Room for the newest message of each topic, with what `conflate` counts for its index.
@@ -54,9 +54,7 @@ fn joins_alone() {
         });
         subscriber.send(|out| encode::subscribe(out, "p/*", &SubscribeOptions::default()));
         peer.join().unwrap();
-        let wire = subscriber.wire.clone();
-        subscriber.close();
-        let received = Received::of(&wire.received());
+        let (received, _) = subscriber.finish();
         assert!((0..4).all(|topic| received.numbers.get(&topic) == Some(&vec![7])), "{received:?}");
     });
 }
@@ -87,7 +85,5 @@ fn run(bound: usize, pattern: &'static str, policy: Policy) {
         let is_it = |event: &Event<'_>| matches!(event, Event::Message(message) if message.topic == *topic && message.value == [*newest]);
         subscriber.await_frames(1, is_it);
     }
-    let wire = subscriber.wire.clone();
-    subscriber.close();
-    Received::of(&wire.received()).check_order();
+    subscriber.finish();
 }

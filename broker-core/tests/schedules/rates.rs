@@ -10,7 +10,7 @@ use shuttle::thread;
 
 use crate::check::check;
 use crate::connection::Connection;
-use crate::messages::{Received, broker, join, publisher, sum};
+use crate::messages::{broker, join, publisher, sum};
 
 const BATCHES: [&[u8]; 2] = [&[1, 2, 1], &[2, 2]];
 
@@ -72,10 +72,7 @@ fn rates_release_the_newest() {
         calls.0.lock().unwrap().stop = true;
         calls.1.notify_all();
         sleeper.join().unwrap();
-        let wire = subscriber.wire.clone();
-        let stats = subscriber.close();
-        let received = Received::of(&wire.received());
-        received.check_order();
+        let (received, stats) = subscriber.finish();
         let published: usize = BATCHES.iter().map(|batches| sum(batches)).sum();
         assert_eq!(received.messages + stats.thinned, published as u64, "{stats:?}");
     });
