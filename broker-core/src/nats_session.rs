@@ -16,10 +16,9 @@ pub(crate) use self::options::NatsIdentity;
 pub use self::options::NatsOptions;
 use crate::auth::{Auth, Credentials};
 use crate::broker::Broker;
-use crate::join::Join;
 use crate::message::Now;
 use crate::outbox::Outbox;
-use crate::publisher::{Batch, NatsMessage, Publisher, Refused};
+use crate::publisher::{Batch, NatsMessage, Refused};
 use crate::reason::CloseReason;
 use crate::routing::Subscription;
 use crate::serving::Serving;
@@ -33,12 +32,9 @@ use crate::wire::nats::{Command, Connect, Decoder, NatsError, NatsLimits, Plain,
 /// A session of the NATS protocol.
 #[derive(Debug)]
 pub struct NatsSession {
-    broker: Arc<Broker>,
-    outbox: Arc<Outbox>,
-    info: Arc<SessionInfo>,
+    serving: Serving,
     options: Arc<NatsOptions>,
     decoder: Decoder,
-    publisher: Publisher,
     /// What CONNECT said last.
     connect: Connect,
     /// Publishes are answered, or checked, or not allowed yet.
@@ -46,12 +42,8 @@ pub struct NatsSession {
     /// By sid. Those that have had their last message stay until they are swept out.
     subscriptions: HashMap<Box<str>, Arc<Subscription>>,
     auth: Auth,
-    /// Retained messages of a new subscription that have not been sent.
-    join: Option<Join>,
     /// Answers that are not in the outbox yet.
     answers: Vec<u8>,
-    /// Its own outbox holds answers that nobody was asked to write.
-    said: bool,
 }
 
 /// Why the loop over publishes stopped.
@@ -81,7 +73,6 @@ impl NatsSession {
         let knows_info = AtomicBool::new(false);
         let identity = NatsIdentity { options: Arc::clone(&options), address, server, knows_info };
         let info = SessionInfo::new(Arc::clone(&outbox), address.to_string(), "nats", Some(identity), now);
-        let info = Arc::new(info);
         let limits = NatsLimits {
             control_line_bytes_max: options.control_line_bytes_max,
             payload_bytes_max: options.payload_bytes_max,
@@ -91,42 +82,36 @@ impl NatsSession {
             auth = Auth::Required;
             info.expect_credentials(options.auth_timeout_ms);
         }
-        broker.add_session(Arc::clone(&info));
         NatsSession {
+            serving: Serving::new(broker, outbox, info),
             decoder: Decoder::new(limits),
-            publisher: Publisher::of(&outbox),
-            broker,
-            outbox,
-            info,
             options,
             connect: Connect::default(),
             asks: true,
             subscriptions: HashMap::new(),
             auth,
-            join: None,
             answers: Vec::new(),
-            said: false,
         }
     }
 
     /// Says INFO, which comes before anything else. Call it once.
     pub fn greet(&mut self) {
-        if let Some(identity) = &self.info.nats {
-            identity.info(self.info.id, false, &mut self.answers);
+        if let Some(identity) = &self.serving.info.nats {
+            identity.info(self.serving.info.id, false, &mut self.answers);
         }
         self.push_answers();
-        self.outbox.link().flush_now(&self.outbox);
-        self.said = false;
+        self.serving.outbox.link().flush_now(&self.serving.outbox);
+        self.serving.said = false;
     }
 
     /// What others see of it.
     pub fn info(&self) -> &Arc<SessionInfo> {
-        &self.info
+        &self.serving.info
     }
 
     /// Its outbox.
     pub fn outbox(&self) -> &Arc<Outbox> {
-        &self.outbox
+        &self.serving.outbox
     }
 
     /// What the client says to be, while [`NatsSession::handle`] answers [`Next::Auth`].
@@ -141,11 +126,11 @@ impl NatsSession {
         }
         if accepted {
             self.auth = Auth::Open;
-            self.info.credentials_came();
+            self.serving.info.credentials_came();
             self.connected();
         } else {
             self.auth = Auth::Required;
-            self.outbox.end(CloseReason::Unauthorized);
+            self.serving.outbox.end(CloseReason::Unauthorized);
         }
     }
 
@@ -153,37 +138,26 @@ impl NatsSession {
     /// `Read` and what it waited for has come.
     pub fn handle(&mut self, now: Now, input: &[u8]) -> Progress {
         let mut at = 0;
-        self.broker.clock().set(now);
+        self.serving.broker.clock().set(now);
         let next = self.handle_all(now, input, &mut at);
         self.push_answers();
-        self.serving().finish(now, at, next)
+        self.serving.finish(now, at, next)
     }
 
     /// Ends the session: its subscriptions go, its figures are added to the broker's. The outbox is the owner's to drain or abandon.
     pub fn end(&mut self) {
         let subscriptions = std::mem::take(&mut self.subscriptions);
-        self.serving().end(subscriptions.into_values());
-    }
-
-    fn serving(&mut self) -> Serving<'_> {
-        Serving {
-            broker: &self.broker,
-            outbox: &self.outbox,
-            info: &self.info,
-            publisher: &mut self.publisher,
-            join: &mut self.join,
-            said: &mut self.said,
-        }
+        self.serving.end(subscriptions.into_values());
     }
 
     fn handle_all(&mut self, now: Now, input: &[u8], at: &mut usize) -> Next {
         loop {
             let checks = self.auth.credentials().is_some();
-            if let Some(next) = self.serving().waits(now, checks) {
+            if let Some(next) = self.serving.waits(now, checks) {
                 return next;
             }
             self.push_answers();
-            if self.serving().is_congested() {
+            if self.serving.is_congested() {
                 return Next::Room;
             }
             match self.publish_all(now, input, at) {
@@ -202,17 +176,17 @@ impl NatsSession {
 
     /// Publishes one message after another while nothing else comes, with the table held for reading all the while.
     fn publish_all<'a>(&mut self, now: Now, input: &'a [u8], at: &mut usize) -> Stop<'a> {
-        let broker = Arc::clone(&self.broker);
+        let broker = Arc::clone(&self.serving.broker);
         let table = read(&broker.table);
         let batch = Batch { broker: &broker, table: &table, now, input };
         let (mut commands, mut messages, mut payload_bytes) = (0, 0, 0);
         let stop = loop {
-            if self.publisher.is_spent(batch) {
+            if self.serving.publisher.is_spent(batch) {
                 break Stop::Spent;
             }
             let rest = input.get(*at..).unwrap_or_default();
             if !self.asks
-                && let Some(plain) = self.decoder.plain(rest, self.publisher.last_topic())
+                && let Some(plain) = self.decoder.plain(rest, self.serving.publisher.last_topic())
             {
                 *at += plain.frame_bytes;
                 commands += 1;
@@ -247,10 +221,10 @@ impl NatsSession {
         };
         // What is said to a publish comes before the message itself, where the client subscribed to it.
         self.push_answers();
-        self.publisher.commit(batch);
-        self.info.commands.fetch_add(commands, Relaxed);
-        self.info.messages_in.fetch_add(messages, Relaxed);
-        self.info.payload_bytes_in.fetch_add(payload_bytes, Relaxed);
+        self.serving.publisher.commit(batch);
+        self.serving.info.commands.fetch_add(commands, Relaxed);
+        self.serving.info.messages_in.fetch_add(messages, Relaxed);
+        self.serving.info.payload_bytes_in.fetch_add(payload_bytes, Relaxed);
         stop
     }
 
@@ -260,9 +234,9 @@ impl NatsSession {
         let Plain { subject, payload, tail, is_likely, .. } = *plain;
         let message = NatsMessage { subject, reply: None, headers: None, payload, tail };
         let published = if is_likely {
-            self.publisher.publish_again(batch, &message)
+            self.serving.publisher.publish_again(batch, &message)
         } else {
-            self.publisher.publish(batch, &message, false)
+            self.serving.publisher.publish(batch, &message, false)
         };
         published.map(drop).map_err(|refused| refused_error(&refused, subject))
     }
@@ -272,7 +246,7 @@ impl NatsSession {
         let Publish { subject, reply, headers, payload, tail } = *publish;
         self.check(publish)?;
         let message = NatsMessage { subject, reply, headers, payload, tail };
-        let published = self.publisher.publish(batch, &message, false);
+        let published = self.serving.publisher.publish(batch, &message, false);
         published.map(|receivers| receivers > 0).map_err(|refused| refused_error(&refused, subject))
     }
 
@@ -285,7 +259,7 @@ impl NatsSession {
             return Err(NatsError::HeadersNotSupported);
         }
         if let Some(reply) = publish.reply {
-            let limit = self.broker.limits().topic_bytes_max;
+            let limit = self.serving.broker.limits().topic_bytes_max;
             topic::validate(reply, limit).map_err(|_| NatsError::InvalidPublishSubject)?;
         }
         if self.connect.pedantic && !is_literal(publish.subject) {
@@ -302,9 +276,8 @@ impl NatsSession {
     /// Puts answers into the outbox. They are written at the end of the batch or before.
     fn push_answers(&mut self) {
         if !self.answers.is_empty() {
-            self.outbox.push_control(&self.answers);
+            self.serving.say(&self.answers);
             self.answers.clear();
-            self.said = true;
         }
     }
 
@@ -317,10 +290,10 @@ impl NatsSession {
     /// Answers a mistake, and ends the session where nats-server does.
     fn refuse(&mut self, error: NatsError) {
         if error == NatsError::Unauthorized {
-            self.outbox.end(CloseReason::Unauthorized);
+            self.serving.outbox.end(CloseReason::Unauthorized);
         } else if error.closes() {
             self.push_answers();
-            self.outbox.end(CloseReason::Nats(error));
+            self.serving.outbox.end(CloseReason::Nats(error));
         } else {
             self.say_error(&error);
         }
@@ -331,7 +304,7 @@ impl Drop for NatsSession {
     /// A session that goes in whatever way leaves nothing behind.
     fn drop(&mut self) {
         self.end();
-        self.broker.remove_session(&self.info);
+        self.serving.broker.remove_session(&self.serving.info);
     }
 }
 

@@ -12,10 +12,9 @@ use std::sync::Arc;
 use crate::auth::{Auth, Credentials};
 use crate::broker::Broker;
 use crate::clearing::Clearing;
-use crate::join::Join;
 use crate::message::{MetaParts, Now};
 use crate::outbox::Outbox;
-use crate::publisher::{Batch, Message, Publisher, Refused};
+use crate::publisher::{Batch, Message, Refused};
 use crate::reason::{CloseReason, ErrorCode};
 use crate::routing::Subscription;
 use crate::serving::Serving;
@@ -28,18 +27,12 @@ use crate::wire::native::{Command, CommandError, Decoder, Hello, Publish, encode
 /// A session of the native protocol.
 #[derive(Debug)]
 pub struct Session {
-    broker: Arc<Broker>,
-    outbox: Arc<Outbox>,
-    info: Arc<SessionInfo>,
+    serving: Serving,
     decoder: Decoder,
-    publisher: Publisher,
     subscriptions: HashMap<String, Arc<Subscription>>,
     /// The client said `Hello`.
     introduced: bool,
-    join: Option<Join>,
     clearing: Option<Clearing>,
-    /// Its own outbox holds answers that nobody was asked to write.
-    said: bool,
     server: ServerName,
     auth: Auth,
     /// A `Hello` that waits for its credentials to be checked.
@@ -117,19 +110,13 @@ impl Session {
         server: ServerName,
         now: Now,
     ) -> Self {
-        let info = Arc::new(SessionInfo::new(Arc::clone(&outbox), address, "native", None, now));
-        broker.add_session(Arc::clone(&info));
+        let info = SessionInfo::new(Arc::clone(&outbox), address, "native", None, now);
         Session {
             decoder: Decoder::new(broker.limits().wire),
-            publisher: Publisher::of(&outbox),
-            broker,
-            outbox,
-            info,
+            serving: Serving::new(broker, outbox, info),
             subscriptions: HashMap::new(),
             introduced: false,
-            join: None,
             clearing: None,
-            said: false,
             server,
             auth: Auth::Open,
             hello: None,
@@ -139,7 +126,7 @@ impl Session {
     /// From now on the client has to say who it is in `Hello`, before all else and within so many milliseconds from its start.
     pub fn require_auth(&mut self, timeout_ms: u64) {
         self.auth = Auth::Required;
-        self.info.expect_credentials(timeout_ms);
+        self.serving.info.expect_credentials(timeout_ms);
     }
 
     /// What the client says to be, while [`Session::handle`] answers [`Next::Auth`].
@@ -162,53 +149,42 @@ impl Session {
 
     /// What others see of it.
     pub fn info(&self) -> &Arc<SessionInfo> {
-        &self.info
+        &self.serving.info
     }
 
     /// Its outbox.
     pub fn outbox(&self) -> &Arc<Outbox> {
-        &self.outbox
+        &self.serving.outbox
     }
 
     /// Handles the whole frames in `input` and flushes what they touched. Call it with an empty input when [`Next`] said other than
     /// `Read` and what it waited for has come.
     pub fn handle(&mut self, now: Now, input: &[u8]) -> Progress {
         let mut at = 0;
-        self.broker.clock().set(now);
+        self.serving.broker.clock().set(now);
         let next = self.handle_frames(now, input, &mut at);
-        self.serving().finish(now, at, next)
+        self.serving.finish(now, at, next)
     }
 
     /// Ends the session: its subscriptions go, its figures are added to the broker's. The outbox is the owner's to drain or abandon.
     pub fn end(&mut self) {
         let subscriptions = std::mem::take(&mut self.subscriptions);
-        self.serving().end(subscriptions.into_values());
-    }
-
-    fn serving(&mut self) -> Serving<'_> {
-        Serving {
-            broker: &self.broker,
-            outbox: &self.outbox,
-            info: &self.info,
-            publisher: &mut self.publisher,
-            join: &mut self.join,
-            said: &mut self.said,
-        }
+        self.serving.end(subscriptions.into_values());
     }
 
     fn handle_frames(&mut self, now: Now, input: &[u8], at: &mut usize) -> Next {
         loop {
             let checks = self.hello.is_some();
-            if let Some(next) = self.serving().waits(now, checks) {
+            if let Some(next) = self.serving.waits(now, checks) {
                 return next;
             }
             if let Some(clearing) = &mut self.clearing {
-                if clearing.advance(&self.broker, now) {
+                if clearing.advance(&self.serving.broker, now) {
                     return Next::Turn;
                 }
                 self.cleared();
             }
-            if self.serving().is_congested() {
+            if self.serving.is_congested() {
                 return Next::Room;
             }
             match self.publish_all(now, input, at) {
@@ -226,12 +202,12 @@ impl Session {
 
     /// Publishes one message after another while nothing else comes, with the table held for reading all the while.
     fn publish_all<'a>(&mut self, now: Now, input: &'a [u8], at: &mut usize) -> Stop<'a> {
-        let broker = Arc::clone(&self.broker);
+        let broker = Arc::clone(&self.serving.broker);
         let table = read(&broker.table);
         let batch = Batch { broker: &broker, table: &table, now, input };
         let (mut commands, mut messages, mut payload_bytes) = (0, 0, 0);
         let stop = loop {
-            if self.publisher.is_spent(batch) {
+            if self.serving.publisher.is_spent(batch) {
                 break Stop::Spent;
             }
             let decoded = match self.decoder.next(input.get(*at..).unwrap_or_default()) {
@@ -248,10 +224,10 @@ impl Session {
                 Err(error) => break Stop::Command(Err(error)),
             }
         };
-        self.publisher.commit(batch);
-        self.info.commands.fetch_add(commands, Relaxed);
-        self.info.messages_in.fetch_add(messages, Relaxed);
-        self.info.payload_bytes_in.fetch_add(payload_bytes, Relaxed);
+        self.serving.publisher.commit(batch);
+        self.serving.info.commands.fetch_add(commands, Relaxed);
+        self.serving.info.messages_in.fetch_add(messages, Relaxed);
+        self.serving.info.payload_bytes_in.fetch_add(payload_bytes, Relaxed);
         stop
     }
 
@@ -262,7 +238,7 @@ impl Session {
         }
         let Publish { pair, topic, value, .. } = *publish;
         let message = Message { topic, pair, value, meta: None, retain: true, clears: false };
-        match self.publisher.publish(batch, &message, false) {
+        match self.serving.publisher.publish(batch, &message, false) {
             Ok(_) => Ok(()),
             Err(refused) => Err(refused_error(&refused, None)),
         }
@@ -274,7 +250,7 @@ impl Session {
         self.need_hello("options")?;
         let Publish { pair, topic, value, meta } = *publish;
         let options = meta.unwrap_or_default();
-        let limit = self.broker.limits().topic_bytes_max;
+        let limit = self.serving.broker.limits().topic_bytes_max;
         let reply =
             options.reply.map(|reply| topic::validate(reply, limit)).transpose().map_err(|error| {
                 CommandError::new(ErrorCode::InvalidTopic, options.id, format!("reply: {error}"))
@@ -285,12 +261,13 @@ impl Session {
         let clears = options.retain == Some(true) && is_empty_value(value);
         let message = Message { topic, pair, value, meta: Some(parts), retain, clears };
         let receivers = self
+            .serving
             .publisher
             .publish(batch, &message, false)
             .map_err(|refused| refused_error(&refused, options.id))?;
         if let Some(id) = options.id {
             // The message goes first where the session gets it itself.
-            self.publisher.commit_run();
+            self.serving.publisher.commit_run();
             let mut result = Vec::new();
             encode::unsigned(&mut result, receivers as u64);
             self.answer(id, &result);
@@ -302,31 +279,30 @@ impl Session {
         self.say(|out| encode::ok(out, id, result));
     }
 
-    /// Puts an answer or an event into the outbox. It is written at the end of the batch or before.
+    /// As [`Serving::say`], for one frame.
     fn say(&mut self, frame: impl FnOnce(&mut Vec<u8>)) {
         let mut out = Vec::new();
         frame(&mut out);
-        self.outbox.push_control(&out);
-        self.said = true;
+        self.serving.say(&out);
     }
 
     /// Answers an error. Without `Hello`, and where the protocol says so, it ends the session.
     fn refuse(&mut self, error: &CommandError) {
         if error.greets {
-            self.outbox.tell();
+            self.serving.outbox.tell();
         }
         if self.introduced || error.greets {
             self.say(|out| encode::err(out, error.id, error.code.number(), &error.text));
         }
         if !self.introduced || error.code.closes() {
-            self.outbox.end(CloseReason::Protocol(error.code, error.text.clone()));
+            self.serving.outbox.end(CloseReason::Protocol(error.code, error.text.clone()));
         }
     }
 
     /// As [`Session::refuse`], where the stream cannot go on whatever the error.
     fn close(&mut self, error: &CommandError) {
         self.refuse(error);
-        self.outbox.end(CloseReason::Protocol(error.code, error.text.clone()));
+        self.serving.outbox.end(CloseReason::Protocol(error.code, error.text.clone()));
     }
 }
 
@@ -334,7 +310,7 @@ impl Drop for Session {
     /// A session that goes in whatever way leaves nothing behind.
     fn drop(&mut self) {
         self.end();
-        self.broker.remove_session(&self.info);
+        self.serving.broker.remove_session(&self.serving.info);
     }
 }
 

@@ -6,7 +6,6 @@ use glob_tree::{Dialect, Pattern, Scratch};
 
 use super::NatsSession;
 use crate::auth::{Auth, Credentials};
-use crate::join::Join;
 use crate::outbox::{Frames, Parcel};
 use crate::routing::{NatsDelivery, Subscription, SubscriptionOptions, Target};
 use crate::stats::ClientInfo;
@@ -46,7 +45,7 @@ impl NatsSession {
         self.connect.update(json)?;
         self.asks = true;
         // Set once: what a second CONNECT says of these is not shown.
-        let _ = self.info.client.set(ClientInfo {
+        let _ = self.serving.info.client.set(ClientInfo {
             name: self.connect.name.as_deref().map(brief),
             lang: self.connect.lang.as_deref().map(brief),
             version: self.connect.version.as_deref().map(brief),
@@ -59,7 +58,7 @@ impl NatsSession {
                 token: self.connect.token.take(),
             };
             self.auth = Auth::Checking(credentials);
-            self.info.credentials_came();
+            self.serving.info.credentials_came();
             return Ok(());
         }
         self.connected();
@@ -75,9 +74,9 @@ impl NatsSession {
             return self.refuse(NatsError::NoRespondersWithoutHeaders);
         }
         self.asks = self.connect.verbose || self.connect.pedantic;
-        self.publisher.set_echo(self.connect.echo);
-        self.info.introduced.store(true, Relaxed);
-        if let Some(identity) = &self.info.nats {
+        self.serving.publisher.set_echo(self.connect.echo);
+        self.serving.info.introduced.store(true, Relaxed);
+        if let Some(identity) = &self.serving.info.nats {
             identity.knows_info.store(self.connect.protocol >= 1, Relaxed);
         }
         self.answer_ok();
@@ -89,10 +88,10 @@ impl NatsSession {
         let group = group.map(std::str::from_utf8).transpose().map_err(|_| wrong())?;
         self.sweep();
         let limit = self.options.subscriptions_max;
-        if limit > 0 && self.info.subscriptions() >= limit {
+        if limit > 0 && self.serving.info.subscriptions() >= limit {
             return Err(NatsError::TooManySubscriptions { limit });
         }
-        let limits = &self.broker.limits().pattern;
+        let limits = &self.serving.broker.limits().pattern;
         let pattern = std::str::from_utf8(subject)
             .ok()
             .filter(|subject| !subject.chars().any(char::is_control))
@@ -104,25 +103,19 @@ impl NatsSession {
             self.answer_ok();
             return Ok(());
         }
-        let policy = self.broker.limits().topic_rules.policy(pattern.as_str()).unwrap_or(self.options.policy);
+        let policy =
+            self.serving.broker.limits().topic_rules.policy(pattern.as_str()).unwrap_or(self.options.policy);
         let options = SubscriptionOptions { policy, group, ..SubscriptionOptions::default() };
         let subscription = Subscription::new(pattern, options).for_nats(
             sid,
             self.connect.headers,
-            Arc::clone(&self.info.subscriptions),
+            Arc::clone(&self.serving.info.subscriptions),
         );
         let subscription = Arc::new(subscription);
         self.subscriptions.insert(sid.into(), Arc::clone(&subscription));
-        let broker = Arc::clone(&self.broker);
-        // Answered before any message that it brings.
         self.answer_ok();
-        let since = broker.change_table(|table| {
-            self.push_answers();
-            table.insert(Arc::clone(&self.outbox), Arc::clone(&subscription));
-            broker.raise(&subscription);
-            table.changes()
-        });
-        self.join = self.options.retained.then(|| Join::new(&broker, subscription, since));
+        self.serving.subscribe(subscription, self.options.retained, &self.answers);
+        self.answers.clear();
         Ok(())
     }
 
@@ -132,10 +125,11 @@ impl NatsSession {
             // Nothing is being delivered while the bound is set.
             let goes_on = max > 0
                 && self
+                    .serving
                     .broker
                     .change_table(|_| subscription.nats.as_ref().is_some_and(|delivery| delivery.bound(max)));
             if !goes_on && let Some(subscription) = self.subscriptions.remove(sid) {
-                self.broker.end_subscriptions(&self.outbox, std::iter::once(subscription));
+                self.serving.broker.end_subscriptions(&self.serving.outbox, std::iter::once(subscription));
             }
         }
         self.answer_ok();
@@ -144,12 +138,13 @@ impl NatsSession {
     /// Tells the client that nobody got its request, on the subscription of its own that the answer would have come by.
     pub(super) fn tell_unheard(&mut self, reply: &[u8]) {
         let Ok(topic) = std::str::from_utf8(reply) else { return };
-        let broker = Arc::clone(&self.broker);
+        let broker = Arc::clone(&self.serving.broker);
         let (targets, _) = read(&broker.table).route(topic, None, &mut Scratch::default());
         let own = targets.nats.iter().find_map(|nats| {
             // One that has had its last message stays in the table until the batch is over.
+            let session = self.serving.info.id;
             let is_own =
-                |target: &&Target| target.outbox.session() == self.info.id && is_open(&target.subscription);
+                |target: &&Target| target.outbox.session() == session && is_open(&target.subscription);
             nats.targets.iter().find(is_own)
         });
         let Some(delivery) = own.and_then(|own| own.subscription.nats.as_ref()) else { return };
@@ -158,8 +153,8 @@ impl NatsSession {
         let mut frame = Vec::new();
         let headers = Some(encode::NO_RESPONDERS);
         encode::message(&mut frame, reply, delivery.sid.as_bytes(), None, headers, b"");
-        self.outbox.push(Frames::Owned(frame), &Parcel::retained(&own.subscription, 1), NO_BATCH);
-        self.said = true;
+        self.serving.outbox.push(Frames::Owned(frame), &Parcel::retained(&own.subscription, 1), NO_BATCH);
+        self.serving.said = true;
     }
 
     fn answer_ok(&mut self) {
@@ -170,7 +165,7 @@ impl NatsSession {
 
     /// Forgets subscriptions that have had their last message, when there are many of them.
     fn sweep(&mut self) {
-        if self.subscriptions.len() > 2 * self.info.subscriptions() + SWEEP_MIN {
+        if self.subscriptions.len() > 2 * self.serving.info.subscriptions() + SWEEP_MIN {
             self.subscriptions.retain(|_, subscription| is_open(subscription));
         }
     }

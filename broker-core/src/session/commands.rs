@@ -7,7 +7,6 @@ use glob_tree::{Dialect, Pattern};
 use super::Session;
 use crate::auth::Auth;
 use crate::clearing::Clearing;
-use crate::join::Join;
 use crate::reason::{CloseReason, ErrorCode};
 use crate::routing::{Subscription, SubscriptionOptions};
 use crate::stats::ClientInfo;
@@ -38,7 +37,7 @@ impl Session {
             Command::Pong => self.need_hello("Pong")?,
             Command::Close => {
                 self.need_hello("Close")?;
-                self.outbox.end(CloseReason::Closed);
+                self.serving.outbox.end(CloseReason::Closed);
             }
             // Published where it was decoded.
             Command::Publish(_) => {}
@@ -55,7 +54,7 @@ impl Session {
                 let error = CommandError::new(ErrorCode::Unauthorized, None, "Hello needs 'auth' here");
                 return Err(CommandError { greets: true, ..error });
             };
-            self.info.credentials_came();
+            self.serving.info.credentials_came();
             self.auth = Auth::Checking(credentials);
             self.hello = Some(hello);
             return Ok(());
@@ -66,18 +65,18 @@ impl Session {
 
     pub(super) fn welcome(&mut self, hello: Hello) {
         self.introduced = true;
-        self.info.introduced.store(true, Relaxed);
-        self.outbox.tell();
+        self.serving.info.introduced.store(true, Relaxed);
+        self.serving.outbox.tell();
         // Set once: a second Hello was refused above.
         let user = hello.auth.and_then(|auth| auth.user);
-        let _ = self.info.client.set(ClientInfo { name: hello.name, user, ..ClientInfo::default() });
-        let broker = Arc::clone(&self.broker);
+        let _ = self.serving.info.client.set(ClientInfo { name: hello.name, user, ..ClientInfo::default() });
+        let broker = Arc::clone(&self.serving.broker);
         let limits = broker.limits();
         let welcome = Welcome {
             server: self.server.name.to_owned(),
             version: self.server.version.to_owned(),
             protocol: VERSION,
-            session: self.info.id,
+            session: self.serving.info.id,
             frame_bytes_max: limits.wire.frame_bytes_max as u64,
             topic_bytes_max: limits.topic_bytes_max as u64,
             pattern_bytes_max: limits.pattern.bytes_max as u64,
@@ -96,7 +95,7 @@ impl Session {
             self.need_hello("options")?;
         }
         let pattern = self.pattern(subscribe.pattern, subscribe.id)?;
-        let limits = self.broker.limits();
+        let limits = self.serving.broker.limits();
         if !self.subscriptions.contains_key(subscribe.pattern)
             && self.subscriptions.len() >= limits.subscriptions_max
         {
@@ -112,23 +111,17 @@ impl Session {
         };
         let subscription = Arc::new(Subscription::new(pattern, options));
         let before = self.subscriptions.insert(subscribe.pattern.to_owned(), Arc::clone(&subscription));
-        self.info.subscriptions.store(self.subscriptions.len(), Relaxed);
-        let broker = Arc::clone(&self.broker);
-        let since = broker.change_table(|table| {
-            table.insert(Arc::clone(&self.outbox), Arc::clone(&subscription));
-            broker.raise(&subscription);
-            // Answered before any message that it brings.
-            if let Some(id) = subscribe.id {
-                self.answer(id, NIL);
-            }
-            table.changes()
-        });
+        self.serving.info.subscriptions.store(self.subscriptions.len(), Relaxed);
+        let mut answer = Vec::new();
+        if let Some(id) = subscribe.id {
+            encode::ok(&mut answer, id, NIL);
+        }
+        self.serving.subscribe(subscription, subscribe.retained, &answer);
         if before.as_ref().is_some_and(|before| before.max_rate.is_some()) {
             // It has ended: what waits for its time goes, before anything that the new one brings.
-            self.outbox.release_early(before.as_ref());
-            self.said = true;
+            self.serving.outbox.release_early(before.as_ref());
+            self.serving.said = true;
         }
-        self.join = subscribe.retained.then(|| Join::new(&broker, subscription, since));
         Ok(())
     }
 
@@ -138,10 +131,10 @@ impl Session {
         }
         let removed = self.subscriptions.remove(pattern);
         let found = removed.is_some();
-        self.info.subscriptions.store(self.subscriptions.len(), Relaxed);
+        self.serving.info.subscriptions.store(self.subscriptions.len(), Relaxed);
         // What waited for its time goes before the answer.
-        self.said |= removed.as_ref().is_some_and(|removed| removed.max_rate.is_some());
-        self.broker.end_subscriptions(&self.outbox, removed.into_iter());
+        self.serving.said |= removed.as_ref().is_some_and(|removed| removed.max_rate.is_some());
+        self.serving.broker.end_subscriptions(&self.serving.outbox, removed.into_iter());
         if let Some(id) = id {
             self.answer(id, if found { TRUE } else { FALSE });
         }
@@ -156,14 +149,14 @@ impl Session {
         if text.chars().any(char::is_control) {
             return Err(error("the pattern holds a control character".to_owned()));
         }
-        let limits = &self.broker.limits().pattern;
+        let limits = &self.serving.broker.limits().pattern;
         Pattern::parse(text, Dialect::Glob, limits).map_err(|wrong| error(wrong.to_string()))
     }
 
     fn clear(&mut self, pattern: &str, id: Option<u64>) -> Result<(), CommandError> {
         self.need_hello("Clear")?;
         let pattern = self.pattern(pattern, id)?;
-        self.clearing = Some(Clearing::new(&self.broker, pattern, id));
+        self.clearing = Some(Clearing::new(&self.serving.broker, pattern, id));
         Ok(())
     }
 
