@@ -18,6 +18,23 @@ pub fn bytes(value: f64) -> String {
     scaled(value, 1024.0, &BINARY)
 }
 
+/// [`count`] of a whole number.
+#[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
+pub fn count_of(value: u64) -> String {
+    count(value as f64)
+}
+
+/// [`bytes`] of a whole number.
+#[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
+pub fn bytes_of(value: u64) -> String {
+    bytes(value as f64)
+}
+
+/// As `text` writes it, or a dash before it is known.
+pub fn known<T>(value: Option<T>, text: impl FnOnce(T) -> String) -> String {
+    value.map_or_else(|| "–".to_owned(), text)
+}
+
 /// A count with `/s` behind it.
 pub fn per_second(value: f64) -> String {
     let text = count(value);

@@ -52,7 +52,7 @@ pub fn text(model: &Model) -> String {
         lines.push("\nBusiest topics".to_owned());
     }
     for topic in busiest {
-        let rate = topic.rate().map_or_else(|| "–".to_owned(), number::per_second);
+        let rate = number::known(topic.rate(), number::per_second);
         let last = topic.row.value.as_deref().map(|bytes| value::line_text(bytes, 48)).unwrap_or_default();
         lines.push(
             format!("  {:<40} {rate:>10}  {last}", clean_text::fit(&topic.row.topic, 40))

@@ -6,8 +6,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+use super::paint;
 use super::table::{self, Column};
-use super::{paint, topics};
 use crate::format::number;
 use crate::layout;
 use crate::message::ClosedRow;
@@ -51,11 +51,7 @@ pub fn draw(buf: &mut Buffer, body: Rect, model: &Model, theme: &Theme) {
 
 fn list(buf: &mut Buffer, area: Rect, page: usize, model: &Model, theme: &Theme) {
     let (connections, closed) = (&model.connections, &model.connections.closed);
-    let inner = paint::frame(buf, area, theme.frame);
-    let mut edge = paint::title(buf, paint::edge(area, false), "Closed connections", theme.title);
-    if !connections.filter.is_empty() {
-        edge = paint::title(buf, edge, &format!("filter: {}", connections.filter), theme.warn);
-    }
+    let (inner, edge) = paint::list_frame(buf, area, "Closed connections", &connections.filter, theme);
     paint::title_right(buf, edge, &count(model), theme.dim);
     let shown = closed.list.shown();
     if shown.len() == 0 {
@@ -87,9 +83,8 @@ fn count(model: &Model) -> String {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
 fn cell(column: &Column, row: &ClosedRow, model: &Model, theme: &Theme) -> (String, Style) {
-    let count = |count: u64| (number::count(count as f64), theme.dim);
+    let count = |count: u64| (number::count_of(count), theme.dim);
     match column.title {
         "ADDRESS" => (row.address.clone(), theme.text),
         "NAME" => match &row.name {
@@ -102,11 +97,11 @@ fn cell(column: &Column, row: &ClosedRow, model: &Model, theme: &Theme) -> (Stri
         "LASTED" => (number::age_short(Duration::from_millis(row.age_ms)), theme.dim),
         "IN" => count(row.messages_in),
         "OUT" => count(row.messages_out),
-        "BYTES IN" => (number::bytes(row.bytes_in as f64), theme.dim),
-        "BYTES OUT" => (number::bytes(row.bytes_out as f64), theme.dim),
+        "BYTES IN" => (number::bytes_of(row.bytes_in), theme.dim),
+        "BYTES OUT" => (number::bytes_of(row.bytes_out), theme.dim),
         _ => match row.missed() {
             0 => count(0),
-            missed => (number::count(missed as f64), theme.warn),
+            missed => (number::count_of(missed), theme.warn),
         },
     }
 }
@@ -120,8 +115,7 @@ fn reason(row: &ClosedRow, theme: &Theme) -> (String, Style) {
 }
 
 fn ago(row: &ClosedRow, model: &Model, text: impl Fn(Duration) -> String) -> String {
-    let ago = model.connections.closed.ago(row, model.clock.up);
-    ago.map_or_else(|| "–".to_owned(), text)
+    number::known(model.connections.closed.ago(row, model.clock.up), text)
 }
 
 fn empty(buf: &mut Buffer, area: Rect, model: &Model, theme: &Theme) {
@@ -136,7 +130,6 @@ fn empty(buf: &mut Buffer, area: Rect, model: &Model, theme: &Theme) {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
 fn pane(buf: &mut Buffer, area: Rect, model: &Model, theme: &Theme) {
     let inner = paint::frame(buf, area, theme.frame);
     let edge = paint::edge(area, false);
@@ -146,7 +139,6 @@ fn pane(buf: &mut Buffer, area: Rect, model: &Model, theme: &Theme) {
     };
     let rest = paint::title(buf, edge, row.name.as_deref().unwrap_or(&row.address), theme.title);
     paint::title_right(buf, rest, &row.detail, theme.dim);
-    let half = inner.width / 2;
     let lasted = number::age_short(Duration::from_millis(row.age_ms));
     let ago = ago(row, model, |ago| format!("{} ago", number::age_short(ago)));
     let left = [
@@ -160,11 +152,10 @@ fn pane(buf: &mut Buffer, area: Rect, model: &Model, theme: &Theme) {
     let right = [
         ("messages in", number::exact(row.messages_in)),
         ("messages out", number::exact(row.messages_out)),
-        ("bytes in", number::bytes(row.bytes_in as f64)),
-        ("bytes out", number::bytes(row.bytes_out as f64)),
+        ("bytes in", number::bytes_of(row.bytes_in)),
+        ("bytes out", number::bytes_of(row.bytes_out)),
         ("lag", super::connections::lag_text(row.lagged, row.thinned)),
         ("lost", format!("{} waited at the end", number::exact(row.lost))),
     ];
-    topics::facts(buf, Rect { width: half.saturating_sub(2), ..inner }, &left, theme);
-    topics::facts(buf, paint::skip(inner, half), &right, theme);
+    paint::facts_in_two(buf, inner, &left, &right, theme);
 }

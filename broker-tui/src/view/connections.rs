@@ -7,8 +7,8 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::overview::rate_text;
+use super::paint;
 use super::table::{self, Column};
-use super::{paint, topics};
 use crate::format::number;
 use crate::layout;
 use crate::model::Model;
@@ -85,11 +85,7 @@ pub fn draw(buf: &mut Buffer, body: Rect, model: &Model, theme: &Theme) {
 
 fn list(buf: &mut Buffer, area: Rect, page: usize, model: &Model, theme: &Theme) {
     let connections = &model.connections;
-    let inner = paint::frame(buf, area, theme.frame);
-    let mut edge = paint::title(buf, paint::edge(area, false), "Connections", theme.title);
-    if !connections.filter.is_empty() {
-        edge = paint::title(buf, edge, &format!("filter: {}", connections.filter), theme.warn);
-    }
+    let (inner, mut edge) = paint::list_frame(buf, area, "Connections", &connections.filter, theme);
     if connections.slow_count() > 0 {
         edge = paint::title(buf, edge, &format!("▲ {} slow", connections.slow_count()), theme.bad);
     }
@@ -133,7 +129,6 @@ struct StandIn {
     slow: bool,
 }
 
-#[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
 fn cell(
     column: &Column,
     connection: &Connection,
@@ -142,7 +137,7 @@ fn cell(
     theme: &Theme,
 ) -> (String, Style) {
     let row = &connection.row;
-    let bytes = |rate: Option<f64>| rate.map_or_else(|| "–".to_owned(), number::bytes);
+    let bytes = |rate: Option<f64>| number::known(rate, number::bytes);
     // A slow connection without a name would have neither name nor address.
     let moved = stand_in.slow && !stand_in.address && row.slow;
     match column.title {
@@ -159,7 +154,7 @@ fn cell(
         "SLOW" => slow(connection, model, theme),
         "PROTOCOL" => (row.protocol.clone(), theme.dim),
         "AGE" => (number::age_short(connection.age(model.clock.up)), theme.dim),
-        "SUBS" => (number::count(row.subscriptions as f64), theme.dim),
+        "SUBS" => (number::count_of(row.subscriptions), theme.dim),
         "IN/s" => {
             (rate_text(connection.messages_in()), busy(connection.messages_in(), theme.ramp_in.top(), theme))
         }
@@ -171,7 +166,7 @@ fn cell(
         "BYTES OUT/s" => (bytes(connection.bytes_out()), theme.dim),
         "QUEUE" => {
             let style = if row.queue_bytes >= QUEUE_WARN { theme.warn } else { theme.dim };
-            (number::bytes(row.queue_bytes as f64), style)
+            (number::bytes_of(row.queue_bytes), style)
         }
         _ => lag(connection, theme),
     }
@@ -193,11 +188,10 @@ pub(super) fn name(connection: &Connection, model: &Model, theme: &Theme) -> (St
 }
 
 /// Under which policy a connection is slow and how much it missed by that, or that it has recovered.
-#[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
 fn slow(connection: &Connection, model: &Model, theme: &Theme) -> (String, Style) {
     let row = &connection.row;
     if row.slow {
-        return (format!("▲ {} {}", row.policy, number::count(row.missed as f64)), theme.bad);
+        return (format!("▲ {} {}", row.policy, number::count_of(row.missed)), theme.bad);
     }
     match model.connections.recovery(connection, model.clock.up) {
         Some((ago, _)) if ago < RECOVERED => {
@@ -233,9 +227,8 @@ pub(super) fn lag_text(lagged: u64, thinned: u64) -> String {
 }
 
 /// Messages that a connection missed: marked while it misses more, or has not caught up.
-#[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
 pub(super) fn lag(connection: &Connection, theme: &Theme) -> (String, Style) {
-    let text = number::count(connection.row.lagged as f64);
+    let text = number::count_of(connection.row.lagged);
     match connection.row.lagged {
         _ if connection.lags_now() || connection.row.slow => (format!("▲{text}"), theme.bad),
         0 => (text, theme.dim),
@@ -255,7 +248,6 @@ fn empty(buf: &mut Buffer, area: Rect, model: &Model, theme: &Theme) {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
 fn pane(buf: &mut Buffer, area: Rect, model: &Model, theme: &Theme) {
     let inner = paint::frame(buf, area, theme.frame);
     let edge = paint::edge(area, false);
@@ -266,25 +258,23 @@ fn pane(buf: &mut Buffer, area: Rect, model: &Model, theme: &Theme) {
     let row = &connection.row;
     let (title, _) = name(connection, model, theme);
     paint::title(buf, edge, &title, theme.title);
-    let rate = |rate: Option<f64>| rate.map_or_else(|| "–".to_owned(), number::per_second);
-    let bytes = |rate: Option<f64>| rate.map_or_else(|| "–".to_owned(), number::bytes_per_second);
-    let half = inner.width / 2;
+    let rate = |rate: Option<f64>| number::known(rate, number::per_second);
+    let bytes = |rate: Option<f64>| number::known(rate, number::bytes_per_second);
     let left = [
         ("session", number::exact(row.id)),
         ("address", row.address.clone()),
         ("protocol", row.protocol.clone()),
         ("connected", format!("{} ago", number::age(connection.age(model.clock.up)))),
         ("subscriptions", number::exact(row.subscriptions)),
-        ("queue", number::bytes(row.queue_bytes as f64)),
+        ("queue", number::bytes_of(row.queue_bytes)),
     ];
     let right = [
         ("messages in", format!("{}  {}", number::exact(row.messages_in), rate(connection.messages_in()))),
         ("messages out", format!("{}  {}", number::exact(row.messages_out), rate(connection.messages_out()))),
-        ("bytes in", format!("{}  {}", number::bytes(row.bytes_in as f64), bytes(connection.bytes_in()))),
-        ("bytes out", format!("{}  {}", number::bytes(row.bytes_out as f64), bytes(connection.bytes_out()))),
+        ("bytes in", format!("{}  {}", number::bytes_of(row.bytes_in), bytes(connection.bytes_in()))),
+        ("bytes out", format!("{}  {}", number::bytes_of(row.bytes_out), bytes(connection.bytes_out()))),
         ("lag", lag_text(row.lagged, row.thinned)),
         ("slow", slow_fact(connection, model)),
     ];
-    topics::facts(buf, Rect { width: half.saturating_sub(2), ..inner }, &left, theme);
-    topics::facts(buf, paint::skip(inner, half), &right, theme);
+    paint::facts_in_two(buf, inner, &left, &right, theme);
 }

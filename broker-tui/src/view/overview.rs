@@ -100,6 +100,7 @@ struct Now {
     frame: Style,
     columns: Vec<Option<f64>>,
     scale: Scale,
+    ramp: Ramp,
 }
 
 impl Now {
@@ -118,7 +119,17 @@ impl Now {
         } else {
             Scale::from_zero(&columns, figure.least)
         };
-        Self { text, style, frame, columns, scale }
+        let ramp = match figure.family {
+            Family::In => theme.ramp_in,
+            Family::Out => theme.ramp_out,
+            Family::Level | Family::Load => theme.ramp_level,
+            Family::Bad => theme.ramp_bad,
+        };
+        Self { text, style, frame, columns, scale, ramp }
+    }
+
+    fn chart(&self, buf: &mut Buffer, area: Rect, theme: &Theme) {
+        chart::draw(buf, area, &self.columns, self.scale, self.ramp, theme.frame);
     }
 
     fn peak(&self) -> Option<f64> {
@@ -146,15 +157,6 @@ pub fn draw(buf: &mut Buffer, body: Rect, model: &Model, theme: &Theme) {
     }
 }
 
-fn ramp(family: Family, theme: &Theme) -> Ramp {
-    match family {
-        Family::In => theme.ramp_in,
-        Family::Out => theme.ramp_out,
-        Family::Level | Family::Load => theme.ramp_level,
-        Family::Bad => theme.ramp_bad,
-    }
-}
-
 fn large_card(buf: &mut Buffer, area: Rect, figure: &Figure, model: &Model, theme: &Theme) {
     let now = Now::of(figure, model, theme, area.width.saturating_sub(4));
     let inner = paint::frame(buf, area, now.frame);
@@ -178,14 +180,7 @@ fn large_card(buf: &mut Buffer, area: Rect, figure: &Figure, model: &Model, them
             theme.dim,
         );
     }
-    chart::draw(
-        buf,
-        paint::below(inner, 1),
-        &now.columns,
-        now.scale,
-        ramp(figure.family, theme),
-        theme.frame,
-    );
+    now.chart(buf, paint::below(inner, 1), theme);
 }
 
 fn small_card(buf: &mut Buffer, area: Rect, figure: &Figure, model: &Model, theme: &Theme) {
@@ -204,14 +199,7 @@ fn small_card(buf: &mut Buffer, area: Rect, figure: &Figure, model: &Model, them
         }
         _ => {}
     }
-    chart::draw(
-        buf,
-        paint::below(inner, 1),
-        &now.columns,
-        now.scale,
-        ramp(figure.family, theme),
-        theme.frame,
-    );
+    now.chart(buf, paint::below(inner, 1), theme);
 }
 
 /// How many sessions are slow now, if any: on the edge of the card about lag.
@@ -243,18 +231,23 @@ fn lines(buf: &mut Buffer, area: Rect, model: &Model, theme: &Theme) {
             let now = Now::of(figure, model, theme, chart.width);
             paint::left(buf, Rect { width: TITLE, ..row }, figure.title, theme.title);
             paint::right(buf, Rect { width: FIGURE, ..paint::skip(row, TITLE - 1) }, &now.text, now.style);
-            chart::draw(buf, chart, &now.columns, now.scale, ramp(figure.family, theme), theme.frame);
+            now.chart(buf, chart, theme);
         }
     }
 }
 
-fn busiest_topics(buf: &mut Buffer, area: Rect, model: &Model, theme: &Theme) {
+/// The frame of a list beside the charts; gives the room in it.
+fn side(buf: &mut Buffer, area: Rect, title: &str, total: Option<u64>, theme: &Theme) -> Rect {
     let inner = paint::frame(buf, area, theme.frame);
-    let edge = paint::edge(area, false);
-    let rest = paint::title(buf, edge, "Busiest topics", theme.title);
-    if let Some(total) = model.topics.total {
+    let rest = paint::title(buf, paint::edge(area, false), title, theme.title);
+    if let Some(total) = total {
         paint::title_right(buf, rest, &format!("{} in all", number::exact(total)), theme.dim);
     }
+    inner
+}
+
+fn busiest_topics(buf: &mut Buffer, area: Rect, model: &Model, theme: &Theme) {
+    let inner = side(buf, area, "Busiest topics", model.topics.total, theme);
     let busiest = model.topics.busiest("", usize::from(inner.height.saturating_sub(1)));
     if busiest.is_empty() {
         paint::notice(
@@ -291,12 +284,7 @@ fn busiest_connections(buf: &mut Buffer, area: Rect, model: &Model, theme: &Them
         table::figure("OUT/s", 6),
         table::figure("LAG", 7),
     ];
-    let inner = paint::frame(buf, area, theme.frame);
-    let edge = paint::edge(area, false);
-    let rest = paint::title(buf, edge, "Busiest connections", theme.title);
-    if let Some(total) = model.connections.total {
-        paint::title_right(buf, rest, &format!("{} in all", number::exact(total)), theme.dim);
-    }
+    let inner = side(buf, area, "Busiest connections", model.connections.total, theme);
     let busiest = model.connections.busiest(usize::from(inner.height.saturating_sub(1)));
     if busiest.is_empty() {
         paint::notice(buf, inner, &[("…", theme.dim)]);
@@ -323,5 +311,5 @@ fn unmarked(inner: Rect) -> Rect {
 
 /// A rate, or a dash before it is known.
 pub fn rate_text(rate: Option<f64>) -> String {
-    rate.map_or_else(|| "–".to_owned(), number::count)
+    number::known(rate, number::count)
 }

@@ -77,6 +77,37 @@ pub fn notice(buf: &mut Buffer, area: Rect, lines: &[(&str, Style)]) {
     }
 }
 
+/// Names and what they stand for, one below the other; gives the rows taken.
+pub fn facts(buf: &mut Buffer, area: Rect, facts: &[(&str, String)], theme: &Theme) -> u16 {
+    const NAME: u16 = 14;
+    for (row, (name, text)) in rows(area).zip(facts) {
+        left(buf, row, name, theme.dim);
+        left(buf, skip(row, NAME), text, theme.text);
+    }
+    cells(facts.len()).min(area.height)
+}
+
+/// The same in two columns.
+pub fn facts_in_two(
+    buf: &mut Buffer,
+    area: Rect,
+    first: &[(&str, String)],
+    second: &[(&str, String)],
+    theme: &Theme,
+) {
+    let half = area.width / 2;
+    facts(buf, Rect { width: half.saturating_sub(2), ..area }, first, theme);
+    facts(buf, skip(area, half), second, theme);
+}
+
+/// Draws the frame of a list that may be filtered; gives the room in it, and what is left of its upper edge.
+pub fn list_frame(buf: &mut Buffer, area: Rect, name: &str, filter: &str, theme: &Theme) -> (Rect, Rect) {
+    let inner = frame(buf, area, theme.frame);
+    let rest = title(buf, edge(area, false), name, theme.title);
+    let filter = if filter.is_empty() { String::new() } else { format!("filter: {filter}") };
+    (inner, title(buf, rest, &filter, theme.warn))
+}
+
 /// Draws a frame; gives the room in it, with a column free on both sides.
 pub fn frame(buf: &mut Buffer, area: Rect, style: Style) -> Rect {
     if area.width < 4 || area.height < 2 {

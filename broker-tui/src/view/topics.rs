@@ -45,11 +45,7 @@ pub fn draw(buf: &mut Buffer, body: Rect, model: &Model, theme: &Theme) {
 
 fn list(buf: &mut Buffer, area: Rect, page: usize, model: &Model, theme: &Theme) {
     let topics = &model.topics;
-    let inner = paint::frame(buf, area, theme.frame);
-    let mut edge = paint::title(buf, paint::edge(area, false), "Topics", theme.title);
-    if !topics.filter.is_empty() {
-        edge = paint::title(buf, edge, &format!("filter: {}", topics.filter), theme.warn);
-    }
+    let (inner, edge) = paint::list_frame(buf, area, "Topics", &topics.filter, theme);
     paint::title_right(buf, edge, &count(model), theme.dim);
     if topics.lines().is_empty() {
         empty(buf, inner, model, theme);
@@ -96,8 +92,7 @@ fn cell(buf: &mut Buffer, place: Rect, column: &Column, line: &TreeLine, model: 
             paint::right(buf, place, &rate_text(line.sum.rate), style);
         }
         "MESSAGES" => _ = paint::right(buf, place, &number::exact(line.sum.messages), quiet),
-        #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
-        "SIZE" => _ = paint::right(buf, place, &number::bytes(line.sum.size as f64), quiet),
+        "SIZE" => _ = paint::right(buf, place, &number::bytes_of(line.sum.size), quiet),
         "AGE" => {
             let age = topic
                 .map_or_else(|| model.clock.up.saturating_sub(line.sum.newest), |t| t.age(model.clock.up));
@@ -180,13 +175,12 @@ fn group_pane(buf: &mut Buffer, area: Rect, line: &TreeLine, model: &Model, them
     let sum = &line.sum;
     let texts = [
         ("topics", number::exact(sum.topics as u64)),
-        ("rate", sum.rate.map_or_else(|| "–".to_owned(), number::per_second)),
+        ("rate", number::known(sum.rate, number::per_second)),
         ("messages", number::exact(sum.messages)),
-        #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
-        ("values", number::bytes(sum.size as f64)),
+        ("values", number::bytes_of(sum.size)),
     ];
     let taken = if area.height >= 12 {
-        facts(buf, area, &texts, theme) + 1
+        paint::facts(buf, area, &texts, theme) + 1
     } else {
         let text: Vec<String> = texts.iter().map(|(name, text)| format!("{name} {text}")).collect();
         paint::left(buf, area, &text.join(" · "), theme.dim);
@@ -197,22 +191,11 @@ fn group_pane(buf: &mut Buffer, area: Rect, line: &TreeLine, model: &Model, them
     rate_bars(buf, rest, &busiest, line.id.path.len(), theme);
 }
 
-/// Names and what they stand for, one below the other. Gives the rows taken.
-pub(super) fn facts(buf: &mut Buffer, area: Rect, facts: &[(&str, String)], theme: &Theme) -> u16 {
-    const NAME: u16 = 14;
-    for (row, (name, text)) in paint::rows(area).zip(facts) {
-        paint::left(buf, row, name, theme.dim);
-        paint::left(buf, paint::skip(row, NAME), text, theme.text);
-    }
-    number::cells(facts.len()).min(area.height)
-}
-
 fn topic_pane(buf: &mut Buffer, area: Rect, topic: &Topic, watched: &Watched, model: &Model, theme: &Theme) {
     let age = number::age(topic.age(model.clock.up));
-    #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
-    let size = number::bytes(topic.row.size as f64);
-    let rate = topic.rate().map_or_else(|| "–".to_owned(), number::per_second);
-    let bytes = topic.bytes_rate().map_or_else(|| "–".to_owned(), number::bytes_per_second);
+    let size = number::bytes_of(topic.row.size);
+    let rate = number::known(topic.rate(), number::per_second);
+    let bytes = number::known(topic.bytes_rate(), number::bytes_per_second);
     let messages = number::exact(topic.row.messages);
     let taken = if area.height >= 16 {
         let texts = [
@@ -222,7 +205,7 @@ fn topic_pane(buf: &mut Buffer, area: Rect, topic: &Topic, watched: &Watched, mo
             ("age", age),
             ("seen here", format!("{} since it was selected", number::exact(watched.received))),
         ];
-        facts(buf, area, &texts, theme) + 1
+        paint::facts(buf, area, &texts, theme) + 1
     } else {
         let text = format!("{rate} · {messages} messages · {size} · {age} ago");
         paint::left(buf, area, &text, theme.dim);

@@ -65,7 +65,7 @@ fn state(model: &Model, theme: &Theme) -> (String, ratatui::style::Style) {
         let held_back = number::exact(traffic.held_back);
         return (format!("‖ frozen · {held_back} not shown"), theme.warn);
     }
-    let rate = traffic.arrivals.last().map_or_else(|| "–".to_owned(), number::per_second);
+    let rate = number::known(traffic.arrivals.last(), number::per_second);
     if traffic.follow {
         (format!("▶ {rate}"), theme.good)
     } else {
@@ -93,7 +93,7 @@ fn account(buf: &mut Buffer, edge: Rect, model: &Model, theme: &Theme) {
 fn cell(buf: &mut Buffer, place: Rect, column: &Column, seen: &Seen, theme: &Theme) {
     match column.title {
         "TIME" => {
-            let time = seen.time_ms.map_or_else(|| "–".to_owned(), number::time_of_day);
+            let time = number::known(seen.time_ms, number::time_of_day);
             paint::left(buf, place, &time, theme.dim);
         }
         "TOPIC" => {
@@ -103,8 +103,7 @@ fn cell(buf: &mut Buffer, place: Rect, column: &Column, seen: &Seen, theme: &The
             let taken = paint::left(buf, place, mark, style);
             paint::left_end(buf, paint::skip(place, taken), &seen.topic, style);
         }
-        #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
-        "SIZE" => _ = paint::right(buf, place, &number::bytes(seen.size as f64), theme.dim),
+        "SIZE" => _ = paint::right(buf, place, &bytes(seen.size), theme.dim),
         _ => paint::pieces(buf, place, &value::line(&seen.value, usize::from(place.width) + 1), theme),
     }
 }
@@ -154,9 +153,8 @@ fn pane(buf: &mut Buffer, area: Rect, model: &Model, theme: &Theme) {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
 fn bytes(n: usize) -> String {
-    number::bytes(n as f64)
+    number::bytes_of(n as u64)
 }
 
 /// Topic and facts of a message; what it was published with.
