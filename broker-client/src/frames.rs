@@ -13,15 +13,6 @@ pub(crate) struct Frames {
     bound: Vec<usize>,
 }
 
-/// What became of the plain messages of a buffer when its connection broke.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Fate {
-    /// Handed to the socket as a whole.
-    pub(crate) handed: u64,
-    /// Kept for the next connection.
-    pub(crate) kept: u64,
-}
-
 impl Frames {
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()
@@ -36,11 +27,12 @@ impl Frames {
         self.bytes.get(written..).unwrap_or_default()
     }
 
-    /// Appends one frame that outlives the connection, unless it is longer than `bytes_max`; then nothing is appended and its length
-    /// is the error.
+    /// Appends one message, unless it is longer than `bytes_max`; then nothing is appended and its length is the error. A plain one outlives
+    /// the connection.
     pub(crate) fn push_message(
         &mut self,
         bytes_max: usize,
+        is_plain: bool,
         encode: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), usize> {
         let start = self.bytes.len();
@@ -50,25 +42,16 @@ impl Frames {
             self.bytes.truncate(start);
             return Err(len);
         }
+        if !is_plain {
+            self.bound.push(start);
+        }
         Ok(())
-    }
-
-    /// Marks the frame that is appended next as one of this connection alone.
-    pub(crate) fn bind_next(&mut self) {
-        self.bound.push(self.bytes.len());
     }
 
     /// Appends one frame of this connection alone.
     pub(crate) fn push_command(&mut self, encode: impl FnOnce(&mut Vec<u8>)) {
-        self.bind_next();
+        self.bound.push(self.bytes.len());
         encode(&mut self.bytes);
-    }
-
-    /// Forgets the mark of a frame that was not appended after all.
-    pub(crate) fn unbind_next(&mut self) {
-        if self.bound.last() == Some(&self.bytes.len()) {
-            self.bound.pop();
-        }
     }
 
     /// Appends the frames of another buffer.
@@ -91,14 +74,13 @@ impl Frames {
     }
 
     /// The connection broke after the first `written` bytes: keeps the plain messages of which the socket did not take the last
-    /// byte. The server cannot have handled one that it got in part.
+    /// byte, and returns how many they are. The server cannot have handled one that it got in part.
     ///
     /// # Complexity
     ///
     /// Linear in the bytes; nothing if all were written.
-    pub(crate) fn keep_unsent(&mut self, written: usize) -> Fate {
-        let mut fate = Fate::default();
-        let mut kept = Vec::new();
+    pub(crate) fn keep_unsent(&mut self, written: usize) -> u64 {
+        let (mut kept, mut messages) = (Vec::new(), 0);
         let mut bound = self.bound.iter().peekable();
         let mut at = 0;
         while let Some(rest) = self.bytes.get(at..)
@@ -107,18 +89,14 @@ impl Frames {
             let frame = rest.get(..len).unwrap_or_default();
             let is_bound = bound.next_if(|&&start| start == at).is_some();
             at += len;
-            match (is_bound, at <= written) {
-                (true, _) => {}
-                (false, true) => fate.handed += 1,
-                (false, false) => {
-                    fate.kept += 1;
-                    kept.extend_from_slice(frame);
-                }
+            if !is_bound && at > written {
+                messages += 1;
+                kept.extend_from_slice(frame);
             }
         }
         debug_assert_eq!(at, self.bytes.len(), "the buffer holds whole frames");
         *self = Self { bytes: kept, bound: Vec::new() };
-        fate
+        messages
     }
 }
 
@@ -128,8 +106,8 @@ mod tests {
     use broker_core::wire::native::{PublishOptions, SubscribeOptions, encode};
 
     fn message(frames: &mut Frames, topic: &str) {
-        let pushed =
-            frames.push_message(1000, |out| encode::publish(out, topic, b"\xc0", &PublishOptions::default()));
+        let pushed = frames
+            .push_message(1000, true, |out| encode::publish(out, topic, b"\xc0", &PublishOptions::default()));
         assert_eq!(pushed, Ok(()));
     }
 
@@ -159,8 +137,7 @@ mod tests {
         for written in 0..=total {
             let (mut frames, _) = sample();
             let handed = ends.iter().filter(|&&end| end <= written).count();
-            let expected = Fate { handed: handed as u64, kept: 3 - handed as u64 };
-            assert_eq!(frames.keep_unsent(written), expected, "after {written} bytes");
+            assert_eq!(frames.keep_unsent(written), 3 - handed as u64, "after {written} bytes");
             let expected: String = ["Publisha", "Publishb", "Publishc"][handed..].concat();
             assert_eq!(texts(&frames), expected, "after {written} bytes");
         }
@@ -174,7 +151,7 @@ mod tests {
         start.push_command(|out| encode::subscribe(out, "x", &SubscribeOptions::default()));
         start.append(&frames);
         start.push_command(encode::pong);
-        assert_eq!(start.keep_unsent(0), Fate { handed: 0, kept: 3 });
+        assert_eq!(start.keep_unsent(0), 3);
         assert_eq!(texts(&start), "PublishaPublishbPublishc");
     }
 
@@ -183,13 +160,11 @@ mod tests {
         let mut frames = Frames::default();
         message(&mut frames, "a");
         let before = frames.len();
-        frames.bind_next();
-        let refused =
-            frames.push_message(10, |out| encode::publish(out, "long", b"\xc0", &PublishOptions::default()));
-        frames.unbind_next();
+        let long = |out: &mut Vec<u8>| encode::publish(out, "long", b"\xc0", &PublishOptions::default());
+        let refused = frames.push_message(10, false, long);
         assert!(matches!(refused, Err(bytes) if bytes > 10));
         assert_eq!(frames.len(), before);
         message(&mut frames, "b");
-        assert_eq!(frames.keep_unsent(0), Fate { handed: 0, kept: 2 });
+        assert_eq!(frames.keep_unsent(0), 2);
     }
 }

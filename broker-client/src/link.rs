@@ -14,10 +14,7 @@ use broker_core::{
 use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
-    CloseReason, FlushError, PublishError, ServerInfo, State,
-    frames::{Fate, Frames},
-    router::Ask,
-    value::check_depth,
+    CloseReason, FlushError, PublishError, ServerInfo, State, frames::Frames, router::Ask, value::check_depth,
 };
 
 /// The way out.
@@ -142,14 +139,40 @@ impl Link {
         self.idle && !self.frames.is_empty() && std::mem::take(&mut self.idle)
     }
 
-    /// Appends a message. With `confirmed` the receiver gets the server's answer; without, there is no receiver.
+    /// Appends a plain message.
     pub(crate) fn offer_message(
         &mut self,
         topic: &str,
         value: &[u8],
         options: PublishOptions<'_>,
-        confirmed: bool,
-    ) -> Result<Offer<Option<oneshot::Receiver<Answer>>>, PublishError> {
+    ) -> Result<Offer<()>, PublishError> {
+        let offer = self.push_message(topic, value, options)?;
+        if let Offer::Taken(()) = offer {
+            self.messages_since += 1;
+        }
+        Ok(offer)
+    }
+
+    /// Appends a message that asks for an answer.
+    pub(crate) fn offer_confirmed(
+        &mut self,
+        topic: &str,
+        value: &[u8],
+        options: PublishOptions<'_>,
+    ) -> Result<Offer<oneshot::Receiver<Answer>>, PublishError> {
+        let options = PublishOptions { id: Some(self.next_id), ..options };
+        Ok(match self.push_message(topic, value, options)? {
+            Offer::Taken(()) => Offer::Taken(self.await_call()),
+            Offer::Full => Offer::Full,
+        })
+    }
+
+    fn push_message(
+        &mut self,
+        topic: &str,
+        value: &[u8],
+        options: PublishOptions<'_>,
+    ) -> Result<Offer<()>, PublishError> {
         if let Some(reason) = self.end() {
             return Err(PublishError::Closed(reason));
         }
@@ -163,23 +186,13 @@ impl Link {
             }
         }
         check_depth(value, limit(self.server.depth_max))?;
-        if confirmed {
-            self.frames.bind_next();
-        }
-        let options = PublishOptions { id: confirmed.then_some(self.next_id), ..options };
-        let frame_bytes_max = limit(self.server.frame_bytes_max);
-        let pushed =
-            self.frames.push_message(frame_bytes_max, |out| encode::publish(out, topic, value, &options));
-        if let Err(bytes) = pushed {
-            self.frames.unbind_next();
-            return Err(PublishError::TooLarge { bytes, limit: frame_bytes_max });
-        }
+        let limit = limit(self.server.frame_bytes_max);
+        let write = |out: &mut Vec<u8>| encode::publish(out, topic, value, &options);
+        self.frames
+            .push_message(limit, options.id.is_none(), write)
+            .map_err(|bytes| PublishError::TooLarge { bytes, limit })?;
         self.messages_out += 1;
-        if confirmed {
-            return Ok(Offer::Taken(Some(self.await_call())));
-        }
-        self.messages_since += 1;
-        Ok(Offer::Taken(None))
+        Ok(Offer::Taken(()))
     }
 
     /// Appends a command that asks for an answer with the id that it is given. The answer covers everything before it.
@@ -267,14 +280,13 @@ impl Link {
     pub(crate) fn break_off(&mut self, batch: &mut Frames, written: usize) -> u64 {
         let awaited = std::mem::take(&mut self.awaited);
         let accepted = awaited.iter().map(|awaited| awaited.messages).sum::<u64>() + self.messages_since;
-        let Fate { kept: first, .. } = batch.keep_unsent(written);
-        let Fate { kept: second, .. } = self.frames.keep_unsent(0);
+        let kept = batch.keep_unsent(written) + self.frames.keep_unsent(0);
         batch.append(&self.frames);
         self.frames = std::mem::take(batch);
         self.taken_bytes = 0;
         self.idle = false;
-        self.messages_since = first + second;
-        let unconfirmed = accepted.saturating_sub(self.messages_since);
+        self.messages_since = kept;
+        let unconfirmed = accepted.saturating_sub(kept);
         self.loss.unconfirmed += unconfirmed;
         fail(awaited, &Failure::Disconnected);
         unconfirmed
@@ -305,7 +317,7 @@ impl Link {
 
     /// The end. What still waits is dropped and counted.
     pub(crate) fn close(&mut self, reason: CloseReason) -> Closed {
-        let unsent = self.frames.keep_unsent(0).kept;
+        let unsent = self.frames.keep_unsent(0);
         self.frames = Frames::default();
         self.messages_since = 0;
         fail(std::mem::take(&mut self.awaited), &Failure::Closed(reason.clone()));
@@ -341,105 +353,4 @@ fn limit(number: u64) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use broker_core::wire::native::Welcome;
-
-    fn link() -> Link {
-        let limits =
-            Welcome { frame_bytes_max: 1000, topic_bytes_max: 100, depth_max: 128, ..Welcome::default() };
-        Link::new(100, limits.into())
-    }
-
-    fn publish(link: &mut Link, confirmed: bool) -> Offer<Option<oneshot::Receiver<Answer>>> {
-        link.offer_message("t", b"\xc0", PublishOptions::default(), confirmed).expect("it is a message")
-    }
-
-    fn flush(link: &mut Link) -> oneshot::Receiver<Answer> {
-        match link.offer_flush() {
-            Ok(Offer::Taken(answer)) => answer,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn an_answer_covers_what_came_before_it() {
-        let mut link = link();
-        publish(&mut link, false);
-        publish(&mut link, false);
-        let mut answer = flush(&mut link);
-        publish(&mut link, false);
-        let mut batch = Frames::default();
-        assert!(link.next_batch(&mut batch));
-        let len = batch.len();
-        assert!(link.answered(9).is_none(), "out of order");
-        let Some(Awaiter::Call(sender)) = link.answered(1) else { panic!("the flush awaits it") };
-        sender.send(Ok(0)).expect("it is awaited");
-        assert_eq!(answer.try_recv(), Ok(Ok(0)));
-        assert_eq!(link.break_off(&mut batch, len), 1, "the one behind the flush");
-    }
-
-    #[test]
-    fn a_break_keeps_counts_and_fails() {
-        let mut link = link();
-        let mut batch = Frames::default();
-        publish(&mut link, false);
-        assert!(link.next_batch(&mut batch));
-        let first = batch.len();
-        publish(&mut link, false);
-        let Offer::Taken(Some(mut confirmed)) = publish(&mut link, true) else { panic!("there is room") };
-        publish(&mut link, false);
-        assert_eq!(link.break_off(&mut batch, first), 1);
-        assert_eq!(confirmed.try_recv(), Ok(Err(Failure::Disconnected)));
-        assert_eq!(link.loss.unconfirmed, 1);
-
-        // The two that are kept are all that is sent next, behind what is subscribed to, and they are still accounted for.
-        let server = link.server.clone();
-        let ask =
-            Ask { pattern: "p".into(), group: None, options: SubscribeOptions::default(), ids: vec![1] };
-        link.begin(server, vec![ask]);
-        let mut batch = Frames::default();
-        assert!(link.next_batch(&mut batch));
-        let len = batch.len();
-        assert_eq!(link.break_off(&mut batch, len), 2);
-        assert!(link.is_drained());
-    }
-
-    #[test]
-    fn a_full_buffer_is_full_until_its_batch_is_written() {
-        let mut link = link();
-        while matches!(publish(&mut link, false), Offer::Taken(_)) {}
-        assert!(link.buffered_bytes() >= 100 && link.buffered_bytes() < 120);
-        let accepted = link.messages_out;
-        let mut batch = Frames::default();
-        assert!(link.next_batch(&mut batch));
-        assert!(link.is_full() && matches!(link.offer_flush(), Ok(Offer::Full)));
-        assert!(!link.next_batch(&mut batch), "all is written");
-        assert!(matches!(publish(&mut link, false), Offer::Taken(_)));
-        assert_eq!(link.messages_out, accepted + 1);
-    }
-
-    #[test]
-    fn the_task_is_woken_once_for_a_burst() {
-        let mut link = link();
-        assert!(!link.next_batch(&mut Frames::default()));
-        assert!(!link.take_wake(), "there is nothing to do");
-        publish(&mut link, false);
-        assert!(link.take_wake());
-        publish(&mut link, false);
-        assert!(!link.take_wake());
-    }
-
-    #[test]
-    fn the_end_counts_what_waits_and_takes_nothing_more() {
-        let mut link = link();
-        publish(&mut link, false);
-        let mut answer = flush(&mut link);
-        let closed = link.close(CloseReason::Dropped);
-        assert_eq!(closed.unsent, 1);
-        assert_eq!(answer.try_recv(), Ok(Err(Failure::Closed(CloseReason::Dropped))));
-        let refused = link.offer_message("t", b"\xc0", PublishOptions::default(), false);
-        assert!(matches!(refused, Err(PublishError::Closed(CloseReason::Dropped))));
-        assert!(link.is_drained() && link.state == State::Closed);
-    }
-}
+mod tests;

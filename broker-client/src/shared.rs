@@ -118,11 +118,7 @@ impl Shared {
         value: &[u8],
         options: WireOptions<'_>,
     ) -> Result<Offer<()>, PublishError> {
-        let offer = self.with_link(|link| link.offer_message(topic, value, options, false))?;
-        Ok(match offer {
-            Offer::Taken(_) => Offer::Taken(()),
-            Offer::Full => Offer::Full,
-        })
+        self.with_link(|link| link.offer_message(topic, value, options))
     }
 
     /// Sends a message and returns where its answer will come.
@@ -132,8 +128,7 @@ impl Shared {
         value: &[u8],
         options: WireOptions<'_>,
     ) -> Result<oneshot::Receiver<Answer>, PublishError> {
-        let taken = self.offer(|link| link.offer_message(topic, value, options, true)).await?;
-        taken.ok_or(PublishError::Disconnected)
+        self.offer(|link| link.offer_confirmed(topic, value, options)).await
     }
 
     pub(crate) fn next_request(&self) -> u64 {

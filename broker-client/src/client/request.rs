@@ -1,20 +1,74 @@
-//! Requests: a publish with a reply topic, and the answer that comes there.
+//! Requests: a publish with a reply topic, and the answer that comes there. And answering, which is publishing there.
 //!
 //! Invariant: a request that is over, for whatever reason, has no place among those that wait.
 
-use broker_core::{
-    glob_tree::{Dialect, Pattern, PatternLimits},
-    wire::native::PublishOptions as WireOptions,
-};
+use broker_core::wire::native::PublishOptions as WireOptions;
+use serde::Serialize;
 use tokio::time::timeout;
 
-use super::{Client, settled};
+use super::{Client, check_topic, settled};
 use crate::{
-    Message, PublishError, RequestError, SubscribeError, SubscribeOptions, shared::Shared,
-    subscription::Registration, sync::lock,
+    Message, PublishError, RequestError, SubscribeError, SubscribeOptions,
+    shared::Shared,
+    subscription::{Registration, parse_pattern},
+    sync::lock,
+    value::{Encoded, check_one},
 };
 
 impl Client {
+    /// Publishes a value with a reply topic, and waits for the first answer.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::NoResponders`] if no session subscribes to the topic; [`RequestError::Timeout`] after
+    /// [`Options::request_timeout`]; and what a confirmed publish and a subscribe may fail with.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the request may have been published or not; its answer is thrown away.
+    pub async fn request<T: Serialize + ?Sized>(
+        &self,
+        topic: &str,
+        value: &T,
+    ) -> Result<Message, RequestError> {
+        check_topic(topic)?;
+        let value = Encoded::of(value)?;
+        self.ask(topic, value.as_bytes()).await
+    }
+
+    /// [`request`](Self::request) with bytes that are exactly one msgpack value.
+    ///
+    /// # Errors
+    ///
+    /// As `request`, and [`PublishError::NotOneValue`].
+    pub async fn request_raw(&self, topic: &str, msgpack: &[u8]) -> Result<Message, RequestError> {
+        check_topic(topic)?;
+        check_one(msgpack)?;
+        self.ask(topic, msgpack).await
+    }
+
+    /// Answers a message of a subscription that asked for [meta](SubscribeOptions::meta).
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError::NoReplyTopic`] if nobody waits for an answer, and as [`publish`](Self::publish).
+    pub async fn respond<T: Serialize + ?Sized>(
+        &self,
+        request: &Message,
+        value: &T,
+    ) -> Result<(), PublishError> {
+        self.publish(request.reply().ok_or(PublishError::NoReplyTopic)?, value).await
+    }
+
+    /// [`respond`](Self::respond) with bytes that are exactly one msgpack value.
+    ///
+    /// # Errors
+    ///
+    /// As `respond`, and [`PublishError::NotOneValue`].
+    pub async fn respond_raw(&self, request: &Message, msgpack: &[u8]) -> Result<(), PublishError> {
+        self.publish_raw(request.reply().ok_or(PublishError::NoReplyTopic)?, msgpack).await
+    }
+
     /// Sends a request that has been checked and waits for its answer.
     pub(super) async fn ask(&self, topic: &str, value: &[u8]) -> Result<Message, RequestError> {
         let after = self.handle.shared.options.request_timeout;
@@ -51,8 +105,7 @@ impl Client {
     async fn open_inbox(&self) -> Result<Registration, SubscribeError> {
         let shared = &self.handle.shared;
         let pattern = lock(&shared.router).inbox_pattern();
-        let pattern = Pattern::parse(&pattern, Dialect::Glob, &PatternLimits::default())
-            .map_err(SubscribeError::Pattern)?;
+        let pattern = parse_pattern(&pattern).map_err(SubscribeError::Pattern)?;
         let options = SubscribeOptions::new().retained(false);
         Registration::open(shared, &pattern, &options, None).await
     }
