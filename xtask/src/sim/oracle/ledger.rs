@@ -138,8 +138,9 @@ pub(super) struct Ledger {
     pub(super) held_most: usize,
     /// `Lagged`, by pattern.
     pub(super) told: BTreeMap<String, u64>,
-    /// How many messages these were when the step began.
+    /// How many messages these were when the step began, and how many bytes of answers were to come then.
     pub(super) told_before: u64,
+    pub(super) answer_bytes_before: usize,
     /// Known to be missed, by pattern, where only one can count it.
     pub(super) missed: BTreeMap<&'static str, u64>,
     /// The same where several can.
@@ -295,9 +296,18 @@ impl Ledger {
         self.told.values().sum()
     }
 
-    /// Bytes of answers and events that may wait beside its messages, where it was told of so many missed ones, of so many in all, so many of them in
-    /// this step.
-    pub(super) fn control_max(&self, told: u64, lagged: u64, now: u64) -> usize {
+    /// Bytes of answers and events that may wait beside its messages, which missed so many, and so many of them in this step.
+    pub(super) fn control_max(&self, lagged: u64, now: u64) -> usize {
+        self.control_beside(self.answer_bytes, self.told_in_all(), lagged, now)
+    }
+
+    /// The same of what may have waited at any time in this step, though it may have been read since.
+    pub(super) fn control_in_step(&self, lagged: u64, now: u64) -> usize {
+        let answer_bytes = self.answer_bytes.max(self.answer_bytes_before);
+        self.control_beside(answer_bytes, self.told_before, lagged, now)
+    }
+
+    fn control_beside(&self, answer_bytes: usize, told: u64, lagged: u64, now: u64) -> usize {
         let farewell = if self.closing || self.ended { FAREWELL_BYTES } else { 0 };
         let mut events = 0;
         if self.native && self.introduced {
@@ -307,7 +317,7 @@ impl Ledger {
             let each_time = times * (self.subscriptions.len() + self.ended_subscriptions).max(1);
             events = each_time.min(usize::try_from(untold).unwrap_or(usize::MAX));
         }
-        self.answer_bytes + self.step_bytes + farewell + events * LAGGED_BYTES
+        answer_bytes + self.step_bytes + farewell + events * LAGGED_BYTES
     }
 
     /// A message came by a `max_rate`, and was taken up to be written then. Says what is wrong with that, or whether there was another one to compare

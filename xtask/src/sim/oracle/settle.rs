@@ -14,6 +14,7 @@ impl Oracle {
             ledger.step_bytes = 0;
             ledger.step_over = 0;
             ledger.told_before = ledger.told_in_all();
+            ledger.answer_bytes_before = ledger.answer_bytes;
             if ledger.debts.iter().any(|debt| !debt.due) {
                 self.pushed.insert(session, UNKNOWN_BYTES);
             }
@@ -28,14 +29,13 @@ impl Oracle {
             let rule = ledger.rule();
             let lagged = now.lagged > was.lagged;
             let pushed = self.pushed.get(&session).copied().unwrap_or(0);
-            // What was told in this step had its place before the messages of this step, though it may have been read since.
-            let beside = ledger.control_max(ledger.told_before, now.lagged, now.lagged - was.lagged);
+            // What was said in this step had its place before the messages of this step, though it may have been read since.
+            let beside = ledger.control_in_step(now.lagged, now.lagged - was.lagged);
             let fits = was.waiting_bytes + pushed + beside <= ledger.bound;
-            let told = ledger.told_in_all();
-            if told == now.lagged {
+            if ledger.told_in_all() == now.lagged {
                 ledger.ended_subscriptions = 0;
             }
-            let control = ledger.control_max(told, now.lagged, now.lagged - was.lagged);
+            let control = ledger.control_max(now.lagged, now.lagged - was.lagged);
             // These drop what waits for other reasons than the bound.
             let in_group = ledger.grouped && self.mortal;
             let others = ledger.rated || in_group || ledger.rules.contains(&Rule::Conflate);
@@ -104,6 +104,11 @@ impl Oracle {
             return self.fail(Promise::Honesty, format!("session {session}: {text}"));
         }
         let rule = ledger.rule();
+        if rule == Some(Rule::Disconnect) && is_open && out.lagged > 0 && !ledger.mortal {
+            let text =
+                format!("session {session} missed {} messages under disconnect, and goes on", out.lagged);
+            return self.fail(Promise::Policy, text);
+        }
         if out.lost > 0 {
             self.checks.saw("messages were lost with their session");
         }
@@ -190,7 +195,12 @@ impl Oracle {
                 self.checks.saw("a session sent nonsense");
             }
             // It did not come so far.
-            Some(CloseReason::Transport(_) | CloseReason::CutOff { .. } | CloseReason::SlowConsumer) => {}
+            Some(
+                CloseReason::Transport(_)
+                | CloseReason::CutOff { .. }
+                | CloseReason::SlowConsumer
+                | CloseReason::AuthTimeout,
+            ) => {}
             reason => self
                 .fail(Promise::BadInput, format!("session {session} sent nonsense and ended by {reason:?}")),
         }
