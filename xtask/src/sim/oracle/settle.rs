@@ -104,7 +104,8 @@ impl Oracle {
             return self.fail(Promise::Honesty, format!("session {session}: {text}"));
         }
         let rule = ledger.rule();
-        if rule == Some(Rule::Disconnect) && is_open && out.lagged > 0 && !ledger.mortal {
+        let is_mortal = ledger.mortal || ledger.grouped && self.mortal;
+        if rule == Some(Rule::Disconnect) && is_open && out.lagged > 0 && !is_mortal {
             let text =
                 format!("session {session} missed {} messages under disconnect, and goes on", out.lagged);
             return self.fail(Promise::Policy, text);
