@@ -23,8 +23,8 @@ pub struct Limits {
     pub outbox_bytes_max: usize,
     /// What an outbox does at its bound where the subscription does not say. Default `skip`.
     pub policy: Policy,
-    /// Milliseconds for which an outbox under the policy `block` may hold publishers back since it last took something. Then it skips until it
-    /// has caught up. Default 5,000.
+    /// Milliseconds for which the socket of an outbox under the policy `block` may take nothing while something waits, whether or not publishers are
+    /// held back for it yet. Then it skips until it has caught up. Default 5,000.
     pub block_ms: u64,
     /// Retained messages in all. Default 1,000,000.
     pub retained_messages_max: usize,

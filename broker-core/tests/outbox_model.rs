@@ -7,6 +7,8 @@
 
 #[path = "model/account.rs"]
 mod account;
+#[path = "model/blocking.rs"]
+mod blocking;
 #[path = "model/bounds.rs"]
 mod bounds;
 #[path = "model/client.rs"]

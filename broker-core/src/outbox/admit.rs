@@ -322,8 +322,8 @@ impl Queue {
             return false;
         }
         self.losses.slow(parcel.subscription, 0);
-        let now_ms = self.losses.now().monotonic_ms;
-        self.line.push(Chunk::alone(frames, parcel.label()), home, now_ms);
+        let (stuck_ms, now_ms) = (self.stuck_ms(), self.losses.now().monotonic_ms);
+        self.line.push(Chunk::alone(frames, parcel.label()), home, stuck_ms, now_ms);
         home.is_some()
     }
 

@@ -16,9 +16,9 @@ const CLOCK_LATE_MS: u64 = 1_000;
 pub(super) struct Line {
     held: VecDeque<Held>,
     bytes: usize,
-    /// When the outbox took something last, or the line began.
+    /// When the socket took something last; or since when it was to be written to, if that is later.
     took_ms: u64,
-    /// It took something since somebody looked, at the time above or later.
+    /// That was read from the clock, and has not been corrected: it was then or later.
     took: bool,
     /// It took nothing for too long: until it is empty, it skips.
     lapsed: bool,
@@ -45,10 +45,18 @@ impl Line {
         self.lapsed
     }
 
-    pub(super) fn push(&mut self, chunk: Chunk, home: Option<&Arc<Outbox>>, now_ms: u64) {
+    /// Puts messages behind all others. `stuck_ms` is since when the socket takes nothing, if it is known not to: then the time does not run from
+    /// now, because those who are held back one after another by many such sessions would wait for each.
+    pub(super) fn push(
+        &mut self,
+        chunk: Chunk,
+        home: Option<&Arc<Outbox>>,
+        stuck_ms: Option<u64>,
+        now_ms: u64,
+    ) {
         if self.held.is_empty() {
-            self.took_ms = now_ms;
-            self.took = false;
+            self.took_ms = stuck_ms.unwrap_or(now_ms);
+            self.took = stuck_ms.is_some();
         }
         self.bytes += chunk.bytes().len();
         self.held.push_back(Held { home: home.cloned(), chunk });
@@ -90,7 +98,7 @@ impl Line {
     /// When it will have lasted too long, as far as is known at `now_ms`.
     pub(super) fn until_ms(&mut self, now_ms: u64, block_ms: u64) -> u64 {
         if std::mem::take(&mut self.took) {
-            // The clock may have been late when it took something, and must not be early now.
+            // The clock may have been late then, and nobody must be given up too early.
             self.took_ms = now_ms.min(self.took_ms + CLOCK_LATE_MS).max(self.took_ms);
         }
         self.took_ms.saturating_add(block_ms)

@@ -31,6 +31,15 @@ enum Turn {
     Owners,
 }
 
+/// Of a socket that took no more.
+#[derive(Debug, Clone, Copy)]
+struct Blocked {
+    /// When it was found so with all that it had taken by then; or later, for the clock may have been late.
+    since_ms: u64,
+    /// What it had taken.
+    bytes_out: u64,
+}
+
 pub(super) struct Queue {
     pub(super) speech: Speech,
     pub(super) bytes_max: usize,
@@ -42,7 +51,7 @@ pub(super) struct Queue {
     flight: Flight,
     turn: Turn,
     /// The socket took no more, and something has waited since.
-    blocked: bool,
+    blocked: Option<Blocked>,
     /// It had messages under the policy `conflate`.
     pub(super) conflates: bool,
     pub(super) line: Line,
@@ -71,7 +80,7 @@ impl Queue {
             open_bytes: bytes_max,
             flight: Flight::default(),
             turn: Turn::Free,
-            blocked: false,
+            blocked: None,
             conflates: false,
             line: Line::default(),
             limiter: None,
@@ -173,14 +182,28 @@ impl Queue {
     }
 
     pub(super) fn is_blocked(&self) -> bool {
-        self.blocked
+        self.blocked.is_some()
+    }
+
+    /// Since when, or later, the socket is known to take nothing. Not while it takes something, nor while somebody tries.
+    pub(super) fn stuck_ms(&self) -> Option<u64> {
+        let blocked = self.blocked.filter(|_| self.turn == Turn::Owners)?;
+        (blocked.bytes_out == self.stats.bytes_out).then_some(blocked.since_ms)
+    }
+
+    fn block(&mut self) {
+        let bytes_out = self.stats.bytes_out;
+        if self.blocked.is_none_or(|blocked| blocked.bytes_out != bytes_out) {
+            let since_ms = self.losses.now().monotonic_ms;
+            self.blocked = Some(Blocked { since_ms, bytes_out });
+        }
     }
 
     /// Whether somebody else can take a message sooner.
     pub(super) fn readiness(&self) -> Readiness {
         if !self.line.is_empty() {
             Readiness::Holding
-        } else if self.blocked || self.failed || self.ending.is_some() {
+        } else if self.is_blocked() || self.failed || self.ending.is_some() {
             Readiness::Behind
         } else {
             Readiness::Ready
@@ -257,7 +280,7 @@ impl Queue {
     /// Nothing waits: the turn is free.
     fn rest(&mut self) -> Flushed {
         self.turn = Turn::Free;
-        self.blocked = false;
+        self.blocked = None;
         self.waiting.rest();
         self.line.rest();
         self.losses.recover();
@@ -292,7 +315,7 @@ impl Queue {
             return self.gave_up();
         }
         if matches!(flushed, Flushed::Blocked) {
-            self.blocked = true;
+            self.block();
             self.conflate_flight();
         }
         (flushed, self.makes_room())

@@ -19,7 +19,7 @@ pub fn subscriber(broker: &Arc<Broker>, pattern: &str, options: &SubscribeOption
     client
 }
 
-fn under(policy: Policy) -> SubscribeOptions {
+pub fn under(policy: Policy) -> SubscribeOptions {
     SubscribeOptions { policy: Some(policy), ..SubscribeOptions::default() }
 }
 
@@ -189,91 +189,6 @@ fn disconnect_takes_a_message_larger_than_the_bound() {
     }
     assert_eq!(received(&mut client).0.len(), 3);
     assert!(client.outbox.ending().is_none());
-}
-
-/// A publisher to a full subscriber under `block` is held back, and loses nothing. Others go on.
-#[test]
-fn block_holds_back_those_that_publish_to_it_alone() {
-    const BYTES_MAX: usize = 64 << 10;
-    const MESSAGES: u64 = 2_000;
-    let broker = broker(BYTES_MAX);
-    let mut slow = subscriber(&broker, "slow", &under(Policy::Block));
-    let mut good = subscriber(&broker, "*", &under(Policy::Skip));
-    let (mut publisher, mut other) = (Client::introduced(&broker), Client::introduced(&broker));
-    slow.socket.take(0, usize::MAX);
-    for number in 0..MESSAGES {
-        publish(&mut publisher, "slow", number, 500);
-    }
-    publisher.handle(usize::MAX);
-    assert!(publisher.is_held() && publisher.unhandled() > 0);
-    assert!(slow.stats().waiting_bytes <= BYTES_MAX, "{:?}", slow.stats());
-    assert!(slow.outbox.slow().is_some());
-    publish(&mut other, "other", 0, 0);
-    assert_eq!(other.handle(usize::MAX), 1, "who publishes elsewhere goes on");
-    publish(&mut other, "slow", MESSAGES, 0);
-    assert_eq!(other.handle(usize::MAX), 1);
-    assert!(other.is_held());
-    // It reads a little now and then: within the time, nobody loses anything.
-    for now_ms in (0..).step_by(900).map(|now_ms| at(now_ms + 900)) {
-        for client in [&mut publisher, &mut other] {
-            client.now = now_ms;
-            client.handle(usize::MAX);
-        }
-        if !publisher.is_held() && !other.is_held() && publisher.unhandled() == 0 {
-            break;
-        }
-        assert!(slow.stats().waiting_bytes <= BYTES_MAX, "{:?}", slow.stats());
-        slow.socket.take(40_000, usize::MAX);
-        slow.write(usize::MAX);
-        assert!(now_ms.monotonic_ms < 100_000, "it goes on");
-    }
-    slow.settle();
-    good.settle();
-    let (messages, _, told) = received(&mut slow);
-    assert_eq!((messages.len() as u64, told, slow.stats().lagged), (MESSAGES + 1, 0, 0));
-    let in_order = messages.iter().filter(|(_, number)| *number < MESSAGES).map(|(_, number)| *number);
-    assert!(in_order.eq(0..MESSAGES));
-    let (messages, ..) = received(&mut good);
-    assert_eq!(messages.len() as u64, MESSAGES + 2);
-    assert!(slow.outbox.slow().is_none(), "it has caught up");
-    assert_eq!(slow.outbox.take_slow_news().len(), 2);
-}
-
-/// After its time it skips, and lets its publishers go.
-#[test]
-fn block_skips_when_nothing_is_taken_for_too_long() {
-    let broker = broker(64 << 10);
-    let mut slow = subscriber(&broker, "slow", &under(Policy::Block));
-    let mut publisher = Client::introduced(&broker);
-    slow.socket.take(0, usize::MAX);
-    for number in 0..2_000 {
-        publish(&mut publisher, "slow", number, 500);
-    }
-    publisher.handle(usize::MAX);
-    publisher.now = at(999);
-    assert_eq!(publisher.handle(usize::MAX), 0);
-    assert!(publisher.is_held() && slow.stats().lagged == 0);
-    publisher.now = at(1_000);
-    publisher.handle(usize::MAX);
-    assert!(!publisher.is_held());
-    assert_eq!(publisher.unhandled(), 0);
-    assert!(slow.stats().lagged > 1_000, "{:?}", slow.stats());
-    slow.settle();
-    publish(&mut publisher, "slow", 2_000, 0);
-    publisher.handle(usize::MAX);
-    slow.settle();
-    let (messages, _, told) = received(&mut slow);
-    assert_eq!(messages.len() as u64 + told, 2_001);
-    // It blocks again from here on.
-    slow.socket.take(0, usize::MAX);
-    for number in 2_001..4_000 {
-        publish(&mut publisher, "slow", number, 500);
-    }
-    publisher.handle(usize::MAX);
-    assert!(publisher.is_held());
-    publisher.end();
-    let held = slow.stats();
-    assert!(held.held_bytes == 0 && held.lagged > told, "what it had in line is missed: {held:?}");
 }
 
 /// The last value always comes, and no two closer than they may.

@@ -257,7 +257,7 @@ pub(crate) static SETTINGS: &[Setting] = &[
     Setting {
         key: "outbox.block_timeout",
         flag: None,
-        meaning: "how long publishers are held back, under the policy block, by a session that takes nothing; then it skips",
+        meaning: "how long a session under the policy block may take nothing before it holds publishers back no longer, and skips",
         kind: time!(outbox.block_timeout, 1, HOUR, None),
     },
     Setting {

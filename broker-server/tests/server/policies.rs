@@ -193,6 +193,38 @@ async fn block_gives_up_at_its_deadline() {
     assert_eq!(got.numbers().next_back(), Some(COUNT - 1), "from the deadline on it skips");
 }
 
+/// Cause: the deadline ran from when a subscriber held its publisher back. Effect: of many that read nothing each held it back for one deadline, because they
+/// met their bounds one after another. Fix: it runs from when the socket took no more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn block_gives_many_up_at_one_deadline() {
+    const SLOW: usize = 8;
+    const BLOCK: Duration = Duration::from_secs(1);
+    let server = bounded(1_000).await;
+    let (mut publisher, mut held) = (Client::hello(&server).await, Client::plain(&server).await);
+    let mut all = Vec::new();
+    for number in 0..SLOW {
+        let mut slow = slow(&server, "load", Policy::Block).await;
+        let own = format!("own/{number}");
+        slow.subscribe_with(&own, &[("policy", "block".into())]).await;
+        // Nothing more goes into its socket, and each has less room than the one before.
+        let session = server.broker().session(slow.session()).unwrap();
+        while session.queue_bytes() <= number * (BOUND / 16) {
+            publisher.send(&load(&[&own], 0..4)).await;
+            publisher.fence().await;
+        }
+        all.push(slow);
+    }
+    let begun = Instant::now();
+    held.send(&load(&["load"], 0..COUNT)).await;
+    held.fence().await;
+    let lasted = begun.elapsed();
+    assert!(lasted < BLOCK * 5, "it was held back for {lasted:?}");
+    for slow in &all {
+        let lagged = server.broker().session(slow.session()).unwrap().totals().lagged;
+        assert!(lagged > 0, "it skips");
+    }
+}
+
 /// A client that goes while a publisher waits for it must not leave it waiting.
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn block_ends_with_its_session() {
