@@ -210,16 +210,26 @@ impl Session {
             if self.serving.publisher.is_spent(batch) {
                 break Stop::Spent;
             }
-            let decoded = match self.decoder.next(input.get(*at..).unwrap_or_default()) {
-                Ok(Some(decoded)) => decoded,
-                Ok(None) => break Stop::Empty,
-                Err(error) => break Stop::Broken(error),
+            let rest = input.get(*at..).unwrap_or_default();
+            // The commonest frame goes a way of its own: what can hold any command is moved about at the cost of a fifth of a small message.
+            let published = if let Some((publish, frame_bytes)) = self.decoder.next_plain(rest) {
+                (*at, commands) = (*at + frame_bytes, commands + 1);
+                payload_bytes += publish.value.len() as u64;
+                self.publish(batch, &publish)
+            } else {
+                let decoded = match self.decoder.next(rest) {
+                    Ok(Some(decoded)) => decoded,
+                    Ok(None) => break Stop::Empty,
+                    Err(error) => break Stop::Broken(error),
+                };
+                (*at, commands) = (*at + decoded.frame_bytes, commands + 1);
+                let Ok(Command::Publish(publish)) = decoded.command else {
+                    break Stop::Command(decoded.command);
+                };
+                payload_bytes += publish.value.len() as u64;
+                self.publish(batch, &publish)
             };
-            *at += decoded.frame_bytes;
-            commands += 1;
-            let Ok(Command::Publish(publish)) = decoded.command else { break Stop::Command(decoded.command) };
-            payload_bytes += publish.value.len() as u64;
-            match self.publish(batch, &publish) {
+            match published {
                 Ok(()) => messages += 1,
                 Err(error) => break Stop::Command(Err(error)),
             }

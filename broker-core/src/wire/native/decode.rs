@@ -39,9 +39,7 @@ impl Decoder {
     /// The bytes are no frame: where the next one would begin is not known, and the connection cannot go on.
     #[inline]
     pub fn next<'a>(&mut self, bytes: &'a [u8]) -> Result<Option<Decoded<'a>>, CommandError> {
-        if !self.inside
-            && let Some((publish, frame_bytes)) = self.plain_publish(bytes)
-        {
+        if let Some((publish, frame_bytes)) = self.next_plain(bytes) {
             return Ok(Some(Decoded { command: Ok(Command::Publish(publish)), frame_bytes }));
         }
         if bytes.is_empty() {
@@ -60,9 +58,13 @@ impl Decoder {
         self.inside
     }
 
-    /// A whole `Publish` in its shortest encoding and without options. Everything else, errors too, goes the long way.
+    /// The first command of `bytes` and how long its frame is, if it is a whole `Publish` in its shortest encoding and without options. Everything else,
+    /// errors too, is for [`Decoder::next`].
     #[inline]
-    fn plain_publish<'a>(&self, bytes: &'a [u8]) -> Option<(Publish<'a>, usize)> {
+    pub fn next_plain<'a>(&self, bytes: &'a [u8]) -> Option<(Publish<'a>, usize)> {
+        if self.inside {
+            return None;
+        }
         let rest = bytes.strip_prefix(PUBLISH_HEAD)?;
         let (topic, behind) = match rest.split_first()? {
             (marker @ 0xa0..=0xbf, behind) => behind.split_at_checked(usize::from(marker & 0x1f))?,
