@@ -12,6 +12,7 @@ mod change;
 mod children;
 mod exact;
 mod families;
+mod first;
 mod iter;
 mod label;
 mod node;
