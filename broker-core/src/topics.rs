@@ -203,8 +203,10 @@ impl Topics {
         most: usize,
         found: &mut Vec<Arc<Topic>>,
     ) -> Option<(usize, usize)> {
-        let next = lock(self.shards.get(shard)?).part(place, most, found);
-        Some(next.map_or((shard + 1, 0), |place| (shard, place))).filter(|(shard, _)| *shard < SHARDS)
+        match lock(self.shards.get(shard)?).part(place, most, found) {
+            Some(place) => Some((shard, place)),
+            None => (shard + 1 < SHARDS).then_some((shard + 1, 0)),
+        }
     }
 
     /// Calls `visit` with every topic. No lock is held meanwhile.

@@ -7,7 +7,7 @@ use glob_tree::{Dialect, Pattern, Scratch};
 use super::NatsSession;
 use crate::auth::{Auth, Credentials};
 use crate::outbox::{Frames, Parcel};
-use crate::routing::{NatsDelivery, Subscription, SubscriptionOptions, Target};
+use crate::routing::{NatsDelivery, Subscription, SubscriptionOptions};
 use crate::stats::ClientInfo;
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::sync::read;
@@ -140,15 +140,13 @@ impl NatsSession {
         let Ok(topic) = std::str::from_utf8(reply) else { return };
         let broker = Arc::clone(&self.serving.broker);
         let (targets, _) = read(&broker.table).route(topic, None, &mut Scratch::default());
-        let own = targets.nats.iter().find_map(|nats| {
-            // One that has had its last message stays in the table until the batch is over.
-            let session = self.serving.info.id;
-            let is_own =
-                |target: &&Target| target.outbox.session() == session && is_open(&target.subscription);
-            nats.targets.iter().find(is_own)
-        });
-        let Some(delivery) = own.and_then(|own| own.subscription.nats.as_ref()) else { return };
+        let mut receivers = targets.nats.iter().flat_map(|nats| &nats.targets);
+        let session = self.serving.info.id;
+        // One that has had its last message stays in the table until the batch is over.
+        let own =
+            receivers.find(|target| target.outbox.session() == session && is_open(&target.subscription));
         let Some(own) = own else { return };
+        let Some(delivery) = &own.subscription.nats else { return };
         self.push_answers();
         let mut frame = Vec::new();
         let headers = Some(encode::NO_RESPONDERS);

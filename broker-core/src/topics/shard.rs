@@ -78,12 +78,12 @@ impl Shard {
             .insert_unique(Known::spread(hash), Known { hash, place }, |known| Known::spread(known.hash));
     }
 
-    /// Takes out this very topic. False if it is not here.
-    pub(super) fn remove(&mut self, hash: u64, topic: &Arc<Topic>) -> bool {
+    /// Takes out this very topic, if it is here.
+    pub(super) fn remove(&mut self, hash: u64, topic: &Arc<Topic>) {
         let places = &self.places;
         let is_it =
             |known: &Known| topic_at(places, known.place).is_some_and(|other| Arc::ptr_eq(other, topic));
-        let Ok(found) = self.table.find_entry(Known::spread(half(hash)), is_it) else { return false };
+        let Ok(found) = self.table.find_entry(Known::spread(half(hash)), is_it) else { return };
         let (Known { place, .. }, _) = found.remove();
         if let Some(taken) = self.places.get_mut(place as usize) {
             *taken = None;
@@ -92,7 +92,6 @@ impl Shard {
         if self.table.is_empty() {
             *self = Shard::default();
         }
-        true
     }
 
     /// Appends the topics in the next `most` places from `from` on. Returns the place behind them; nothing at the end.
