@@ -239,7 +239,6 @@ fn bar_height(symbol: &str) -> Option<u8> {
 fn stroke(out: &mut String, symbol: &str, x: f64, y: f64, look: Look) -> bool {
     let (middle, centre) = (x + CELL_WIDTH / 2.0, y + CELL_HEIGHT / 2.0);
     let (right, foot) = (x + CELL_WIDTH, y + CELL_HEIGHT);
-    let curve = |from: String| format!("M{from}");
     let (path, width) = match symbol {
         "─" => (format!("M{x:.1} {centre:.1}H{right:.1}"), 1.2),
         "│" => (format!("M{middle:.1} {y:.1}V{foot:.1}"), 1.2),
@@ -247,12 +246,10 @@ fn stroke(out: &mut String, symbol: &str, x: f64, y: f64, look: Look) -> bool {
         "━" => (format!("M{x:.1} {centre:.1}H{right:.1}"), 5.0),
         "╸" => (format!("M{x:.1} {centre:.1}H{middle:.1}"), 5.0),
         "▌" => (format!("M{:.1} {y:.1}V{foot:.1}", x + CELL_WIDTH / 4.0), CELL_WIDTH / 2.0),
-        "╭" => {
-            (curve(format!("{middle:.1} {foot:.1}Q{middle:.1} {centre:.1} {right:.1} {centre:.1}")), 1.2)
-        }
-        "╮" => (curve(format!("{x:.1} {centre:.1}Q{middle:.1} {centre:.1} {middle:.1} {foot:.1}")), 1.2),
-        "╯" => (curve(format!("{middle:.1} {y:.1}Q{middle:.1} {centre:.1} {x:.1} {centre:.1}")), 1.2),
-        "╰" => (curve(format!("{middle:.1} {y:.1}Q{middle:.1} {centre:.1} {right:.1} {centre:.1}")), 1.2),
+        "╭" => (format!("M{middle:.1} {foot:.1}Q{middle:.1} {centre:.1} {right:.1} {centre:.1}"), 1.2),
+        "╮" => (format!("M{x:.1} {centre:.1}Q{middle:.1} {centre:.1} {middle:.1} {foot:.1}"), 1.2),
+        "╯" => (format!("M{middle:.1} {y:.1}Q{middle:.1} {centre:.1} {x:.1} {centre:.1}"), 1.2),
+        "╰" => (format!("M{middle:.1} {y:.1}Q{middle:.1} {centre:.1} {right:.1} {centre:.1}"), 1.2),
         _ => return false,
     };
     let opacity = if look.dim { " opacity=\".55\"" } else { "" };
