@@ -1,11 +1,13 @@
 //! Sessions as monitoring shows them: those that there are, and the last of those that there were.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use broker_core::outbox::SlowNews;
 use broker_core::reason::CloseReason;
 use broker_core::{Now, SessionInfo, Totals};
+
+use crate::sync::lock;
 
 /// Closed sessions that are remembered: some hundred KiB.
 const CLOSED_MAX: usize = 1_000;
@@ -89,7 +91,7 @@ impl ClosedSessions {
     pub(crate) fn add(&self, info: &SessionInfo, subscriptions: usize, reason: CloseReason, now: Now) {
         let slow = reason == CloseReason::SlowConsumer;
         let session = Snapshot { subscriptions, end: Some((now, reason)), ..Snapshot::of(info) };
-        let mut ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ring = lock(&self.0);
         ring.total += 1;
         ring.slow += u64::from(slow);
         if ring.sessions.len() == CLOSED_MAX {
@@ -100,16 +102,16 @@ impl ClosedSessions {
 
     /// Those that are remembered, the oldest first.
     pub(crate) fn list(&self) -> Vec<Snapshot> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).sessions.iter().cloned().collect()
+        lock(&self.0).sessions.iter().cloned().collect()
     }
 
     /// How many sessions have ended since the start.
     pub(crate) fn total(&self) -> u64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).total
+        lock(&self.0).total
     }
 
     /// How many sessions ended because they were too slow, since the start.
     pub(crate) fn slow(&self) -> u64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).slow
+        lock(&self.0).slow
     }
 }

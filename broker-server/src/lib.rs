@@ -30,6 +30,7 @@ mod monitor;
 mod nats;
 mod release;
 mod server;
+mod sync;
 mod usage;
 mod workers;
 

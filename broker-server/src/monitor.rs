@@ -14,7 +14,7 @@ mod varz;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -38,6 +38,7 @@ use self::query::Pairs;
 use crate::config;
 use crate::connection::Shared;
 use crate::listener::accept_all;
+use crate::sync::lock;
 use crate::usage::CpuMeter;
 
 /// Clients at a time: people and collectors, not traffic.
@@ -97,11 +98,11 @@ impl Monitor {
     }
 
     fn count(&self, path: &'static str) {
-        *self.requests.lock().unwrap_or_else(PoisonError::into_inner).entry(path).or_default() += 1;
+        *lock(&self.requests).entry(path).or_default() += 1;
     }
 
     fn requests(&self) -> BTreeMap<&'static str, u64> {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.requests).clone()
     }
 }
 

@@ -1,7 +1,9 @@
 //! What this process takes of the machine.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
+
+use crate::sync::lock;
 
 /// A share over less time than this says nothing: the last one is told again.
 const SAMPLE: Duration = Duration::from_millis(500);
@@ -24,7 +26,7 @@ impl CpuMeter {
 
     /// Percent of one core, to a tenth. 0 where the platform does not tell.
     pub(crate) fn percent(&self) -> f64 {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = lock(&self.0);
         let elapsed = last.at.elapsed();
         if elapsed >= SAMPLE
             && let (Some(now), Some(before)) = (cpu_time(), last.time)

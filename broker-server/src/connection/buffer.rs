@@ -1,7 +1,9 @@
 //! Where a connection reads into. An idle one holds nothing: large buffers come from a pool and go back to it, and of a frame in pieces
 //! only the pieces are kept.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
+
+use crate::sync::lock;
 
 /// Bytes of a buffer of the pool: what one read takes at the most. As large as the relay's block that it is compared with, and
 /// small enough for the second-level cache of most cores.
@@ -23,7 +25,7 @@ pub(super) struct BufferPool {
 
 impl BufferPool {
     fn take(&self) -> Vec<u8> {
-        let pooled = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let pooled = lock(&self.free).pop();
         pooled.unwrap_or_else(|| Vec::with_capacity(READ_BYTES))
     }
 
@@ -32,7 +34,7 @@ impl BufferPool {
             return;
         }
         buffer.clear();
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free = lock(&self.free);
         if free.len() < POOLED_MAX {
             free.push(buffer);
         }

@@ -5,10 +5,12 @@
 //! for 2,500 batches (counted), beside 106,000 writes to sockets. What a socket does not take at once is left to the writer task of its connection.
 
 use std::mem;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use broker_core::outbox::Outbox;
 use tokio::sync::Notify;
+
+use crate::sync::lock;
 
 /// Outboxes that are written in one turn: some 50 us of work.
 const TURN_OUTBOXES: usize = 16;
@@ -26,7 +28,7 @@ pub(crate) struct Flusher {
 impl Flusher {
     /// Has this one written soon.
     pub(super) fn add(&self, outbox: &Arc<Outbox>) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = lock(&self.waiting);
         waiting.push(Arc::clone(outbox));
         let is_first = waiting.len() == 1;
         drop(waiting);
@@ -39,7 +41,7 @@ impl Flusher {
     pub(crate) async fn run(self: Arc<Self>) {
         let mut outboxes = Vec::new();
         loop {
-            mem::swap(&mut outboxes, &mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+            mem::swap(&mut outboxes, &mut *lock(&self.waiting));
             if outboxes.is_empty() {
                 self.woken.notified().await;
                 continue;
