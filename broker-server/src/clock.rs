@@ -1,6 +1,6 @@
 //! The time, for a core that has no clock of its own, and how it is written.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use broker_core::Now;
 
@@ -17,11 +17,13 @@ impl Clock {
 
     pub(crate) fn now(self) -> Now {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now {
-            unix_ms: u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX),
-            monotonic_ms: u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX),
-        }
+        Now { unix_ms: millis(since_epoch), monotonic_ms: millis(self.start.elapsed()) }
     }
+}
+
+/// As the core counts time.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A point in time in its parts, in UTC.

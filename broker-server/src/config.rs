@@ -26,6 +26,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use broker_core::Policy;
+use broker_core::wire::native::PORT;
 
 pub use self::address::{Listen, ListenAddress};
 pub use self::environment::variables;
@@ -39,7 +40,7 @@ pub(crate) use self::topics::core_rules;
 use crate::args::Args;
 
 /// The native protocol's port.
-pub const DEFAULT_PORT: u16 = 36912;
+pub const DEFAULT_PORT: u16 = PORT;
 
 /// The NATS protocol's port.
 pub const NATS_PORT: u16 = 4222;

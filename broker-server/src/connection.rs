@@ -108,7 +108,7 @@ async fn serve_as<C: Client>(
     let subscriptions = info.subscriptions();
     session.end();
     outbox.end(reason);
-    link.wake_writer();
+    link.wake();
     // The writer ends when all is written or nothing can be; it never panics but by a bug, which is logged by the runtime.
     let _ = writing.await;
     let lost = outbox.abandon();

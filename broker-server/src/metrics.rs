@@ -135,20 +135,20 @@ impl Reporter {
             self.publish(slow::TOPIC, &slow::SlowEvent::new(&session, &news), false);
         }
         self.metrics(now, &sessions);
-        if self.broker.has_subscribers("!system/connections") {
-            let table = tables::connections(sessions.iter().map(AsRef::as_ref), now);
-            self.publish("!system/connections", &table, false);
-        }
-        if self.broker.has_subscribers("!system/connections/closed") {
-            let closed = &self.shared.closed;
-            let table = tables::closed(closed.total(), closed.list(), now);
-            self.publish("!system/connections/closed", &table, false);
-        }
-        if self.broker.has_subscribers("!system/topics") {
-            let table = tables::topics(&self.broker, now);
-            self.publish("!system/topics", &table, false);
-        }
+        self.table("!system/connections", |_| tables::connections(sessions.iter().map(AsRef::as_ref), now));
+        self.table("!system/connections/closed", |shared| {
+            tables::closed(shared.closed.total(), shared.closed.list(), now)
+        });
+        self.table("!system/topics", |shared| tables::topics(&shared.broker, now));
         self.broker.flush(&mut self.publisher);
+    }
+
+    /// Publishes a table, if anybody wants it.
+    fn table<T: Serialize>(&mut self, topic: &str, table: impl FnOnce(&Shared) -> T) {
+        if self.broker.has_subscribers(topic) {
+            let table = table(&self.shared);
+            self.publish(topic, &table, false);
+        }
     }
 
     fn metrics(&mut self, now: Now, sessions: &[Arc<SessionInfo>]) {
@@ -193,28 +193,16 @@ impl Reporter {
             self.metric("cpu", &((percent * 10.0).round() / 10.0));
             self.cpu_before = Some(cpu);
         }
-        let Totals {
-            commands,
-            messages_in,
-            messages_out,
-            bytes_in,
-            bytes_out,
-            lagged,
-            lost,
-            connections,
-            thinned,
-            ..
-        } = totals;
         let totals = TotalsRow {
-            commands,
-            connections,
-            messages_in,
-            messages_out,
-            bytes_in,
-            bytes_out,
-            lagged,
-            lost,
-            thinned,
+            commands: totals.commands,
+            connections: totals.connections,
+            messages_in: totals.messages_in,
+            messages_out: totals.messages_out,
+            bytes_in: totals.bytes_in,
+            bytes_out: totals.bytes_out,
+            lagged: totals.lagged,
+            lost: totals.lost,
+            thinned: totals.thinned,
         };
         self.publish("!system/totals", &totals, true);
     }

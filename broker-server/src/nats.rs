@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use broker_core::NatsOptions;
 
+use crate::clock::millis;
 use crate::config::Nats;
 
 /// The nats-server whose protocol this is. Clients take what a server can do from it, so it must be one of theirs.
@@ -46,7 +47,7 @@ impl NatsSettings {
                 subscriptions_max,
                 policy: config.outbox_policy,
                 retained: config.retained,
-                ping_interval_ms: u64::try_from(config.ping_interval.as_millis()).unwrap_or(u64::MAX),
+                ping_interval_ms: millis(config.ping_interval),
                 pings_out_max: u32::try_from(config.pings_out_max).unwrap_or(u32::MAX),
                 auth_timeout_ms,
                 server_id: String::new(),

@@ -12,6 +12,7 @@ use toml::de::{DeTable, DeValue};
 use super::error::Problem;
 use super::quantity::{Range, parse_duration, show_duration};
 use super::suggest;
+use crate::clock::millis;
 
 /// How long a retained message may be told to hold: ten years.
 const TTL: Range<Duration> =
@@ -69,7 +70,7 @@ pub(crate) fn core_rules(rules: &[TopicRule]) -> broker_core::TopicRules {
         Some(broker_core::TopicRule {
             pattern: Pattern::glob(&rule.pattern).ok()?,
             retain: rule.retain,
-            ttl_ms: rule.ttl.map(|ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX)),
+            ttl_ms: rule.ttl.map(millis),
             policy: rule.policy,
         })
     };

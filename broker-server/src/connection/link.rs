@@ -40,22 +40,12 @@ impl SocketLink {
         self.half.writable().await
     }
 
-    /// Has the writer task look at the outbox.
-    pub(super) fn wake_writer(&self) {
-        self.writer.notify_one();
-    }
-
-    /// Waits for [`SocketLink::wake_writer`]. Cancel safe.
+    /// Waits, in the writer's task, for [`Link::wake`]. Cancel safe.
     pub(super) async fn woken(&self) {
         self.writer.notified().await;
     }
 
-    /// Lets the session look whether there is room in its outbox.
-    pub(super) fn tell_room(&self) {
-        self.room.notify_one();
-    }
-
-    /// Waits for [`SocketLink::tell_room`]. Cancel safe.
+    /// Waits, in the session's task, for [`Link::room`]. Cancel safe.
     pub(super) async fn roomy(&self) {
         self.room.notified().await;
     }
@@ -64,29 +54,29 @@ impl SocketLink {
     pub(super) fn shut_down(&self) {
         // It fails where the peer has ended it before: that is as good.
         let _ = socket2::SockRef::from(self.half.as_ref()).shutdown(Shutdown::Both);
-        self.tell_room();
+        self.room();
     }
 }
 
 impl Link for SocketLink {
     fn flush_now(&self, outbox: &Outbox) {
         if outbox.write_as_publisher(INLINE_BYTES, |slices| self.try_write(slices)) {
-            self.wake_writer();
+            self.wake();
         }
     }
 
     fn wake(&self) {
-        self.wake_writer();
+        self.writer.notify_one();
     }
 
     fn flush_soon(&self, outbox: &Arc<Outbox>) {
         match &self.flusher {
             Some(flusher) => flusher.add(outbox),
-            None => self.wake_writer(),
+            None => self.wake(),
         }
     }
 
     fn room(&self) {
-        self.tell_room();
+        self.room.notify_one();
     }
 }

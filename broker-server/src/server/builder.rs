@@ -17,7 +17,7 @@ use tracing::warn;
 
 use super::Server;
 use crate::auth::{self, Gate};
-use crate::clock::Clock;
+use crate::clock::{Clock, millis};
 use crate::config::{self, Config, Listen};
 use crate::connection::{Protocol, Shared};
 use crate::listener::{self, Acceptor};
@@ -126,18 +126,19 @@ fn told(error: &io::Error, address: &str) -> String {
 
 impl Default for Builder {
     fn default() -> Self {
+        let limits = config::Limits::default();
         Builder {
             listen: Some(Endpoint::at(format!("127.0.0.1:{PORT}"))),
             nats_listen: None,
             monitor: None,
             nats: config::Nats::default(),
             auth: config::Auth::default(),
-            auth_timeout: config::Limits::default().auth_timeout,
+            auth_timeout: limits.auth_timeout,
             limits: Limits::default(),
             workers: 0,
-            connections_max: 65_536,
-            drain_timeout: Duration::from_secs(5),
-            metrics_interval: Duration::from_secs(1),
+            connections_max: limits.connections_max,
+            drain_timeout: config::Shutdown::default().drain_timeout,
+            metrics_interval: config::Metrics::default().interval,
         }
     }
 }
@@ -245,12 +246,12 @@ impl Builder {
             subscriptions_max: config.limits.subscriptions_max,
             outbox_bytes_max: config.outbox.bytes_max,
             policy: config.outbox.policy,
-            block_ms: u64::try_from(config.outbox.block_timeout.as_millis()).unwrap_or(u64::MAX),
+            block_ms: millis(config.outbox.block_timeout),
             retained_messages_max: config.retained.messages_max,
             retained_bytes_max: config.retained.bytes_max,
             retained_value_bytes_max: config.retained.value_bytes_max,
             topic_rules: config::core_rules(&config.topics),
-            idle_timeout_ms: u64::try_from(config.limits.idle_timeout.as_millis()).unwrap_or(u64::MAX),
+            idle_timeout_ms: millis(config.limits.idle_timeout),
         };
         self
     }
@@ -276,7 +277,7 @@ impl Builder {
         let (native_address, nats_address, http_address) = (address(&native), address(&nats), address(&http));
 
         let workers = Arc::new(Workers::start(self.workers).map_err(|cause| StartError::Workers { cause })?);
-        let auth_timeout_ms = u64::try_from(self.auth_timeout.as_millis()).unwrap_or(u64::MAX);
+        let auth_timeout_ms = millis(self.auth_timeout);
         let shared = Arc::new(Shared::new(
             Arc::new(Broker::seeded(self.limits.clone(), nats::random())),
             clock,
