@@ -69,6 +69,11 @@ impl Failure {
         Failure { exit, text: Some(text.to_string()), hint: None }
     }
 
+    /// The broker did not answer in time.
+    pub(crate) fn timed_out(text: impl fmt::Display) -> Self {
+        Failure::new(Exit::TimedOut, text).hint("wait longer with --timeout")
+    }
+
     /// An end without a word: everything was said already, or nobody is there to hear it.
     pub(crate) fn silent(exit: Exit) -> Self {
         Failure { exit, text: None, hint: None }
@@ -103,7 +108,6 @@ impl Failure {
 }
 
 const START_ONE: &str = "start one with `broker-server`, or name another with --addr or BROKER_ADDR";
-const OTHER_TIMEOUT: &str = "wait longer with --timeout";
 const SAY_WHO: &str =
     "set BROKER_TOKEN, or BROKER_USER and BROKER_PASSWORD; or give --token, or --user and --password";
 
@@ -130,7 +134,7 @@ impl From<ConnectError> for Failure {
             ConnectError::Options(_) => Failure::new(Exit::Usage, error),
             ConnectError::AuthRequired => Failure::new(Exit::Error, error).hint(SAY_WHO),
             ConnectError::Unauthorized { .. } => Failure::new(Exit::Error, error),
-            ConnectError::Timeout { .. } => Failure::new(Exit::TimedOut, error).hint(OTHER_TIMEOUT),
+            ConnectError::Timeout { .. } => Failure::timed_out(error),
             ConnectError::NotABroker { .. } | ConnectError::Resolve { .. } | ConnectError::Io { .. } => {
                 Failure::new(Exit::NoBroker, error).hint(START_ONE)
             }
@@ -184,7 +188,7 @@ impl From<RequestError> for Failure {
         match error {
             RequestError::NoResponders(_) => Failure::new(Exit::NoResponders, error)
                 .hint("somebody has to subscribe to it first, for example `broker reply`"),
-            RequestError::Timeout { .. } => Failure::new(Exit::TimedOut, error).hint(OTHER_TIMEOUT),
+            RequestError::Timeout { .. } => Failure::timed_out(error),
             RequestError::Publish(error) => error.into(),
             RequestError::Subscribe(error) => error.into(),
             _ => Failure::new(Exit::Error, error),

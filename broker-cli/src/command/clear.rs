@@ -1,10 +1,6 @@
 //! `broker clear`: has the broker forget the retained messages of topics.
 
-use crate::{
-    args,
-    exit::{Exit, Failure},
-    session::Session,
-};
+use crate::{args, exit::Failure, session::Session};
 
 /// Prints how many there were.
 ///
@@ -15,7 +11,7 @@ pub(crate) async fn run(arguments: &args::Clear, session: &mut Session) -> Resul
     let connection = session.connect().await?;
     let Ok(cleared) = tokio::time::timeout(timeout, connection.client.clear(&arguments.pattern)).await else {
         let text = format_args!("the broker did not answer within {timeout:?}");
-        return Err(Failure::new(Exit::TimedOut, text).hint("wait longer with --timeout"));
+        return Err(Failure::timed_out(text));
     };
     let cleared = cleared.map_err(|error| Failure::from(error).context(&arguments.pattern))?;
     session.out.line(&cleared.to_string())

@@ -2,11 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{
-    args,
-    exit::{Exit, Failure},
-    session::Session,
-};
+use crate::{args, exit::Failure, session::Session};
 
 /// Measures `--count` round trips, one after another.
 ///
@@ -23,7 +19,7 @@ pub(crate) async fn run(arguments: &args::Ping, session: &mut Session) -> Result
         let start = Instant::now();
         let Ok(answer) = tokio::time::timeout(timeout, connection.client.flush()).await else {
             let text = format_args!("no answer to ping {number} within {timeout:?}");
-            return Err(Failure::new(Exit::TimedOut, text).hint("wait longer with --timeout"));
+            return Err(Failure::timed_out(text));
         };
         answer?;
         let time = start.elapsed();

@@ -90,7 +90,7 @@ async fn flush(client: &Client, timeout: Duration) -> Result<(), Failure> {
         let now = client.stats().bytes_out;
         if now == sent {
             let text = format_args!("the broker did not confirm within {timeout:?}");
-            return Err(Failure::new(Exit::TimedOut, text).hint("wait longer with --timeout"));
+            return Err(Failure::timed_out(text));
         }
         sent = now;
     }

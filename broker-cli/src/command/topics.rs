@@ -91,7 +91,7 @@ async fn collect(
             message = messages.recv() => message,
             () = tokio::time::sleep(timeout) => {
                 let text = format_args!("the list is not complete, and nothing came for {timeout:?}");
-                return Err(Failure::new(Exit::TimedOut, text).hint("wait longer with --timeout"));
+                return Err(Failure::timed_out(text));
             }
         };
         match message {
