@@ -11,13 +11,14 @@ mod weather;
 use std::io::IsTerminal;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use broker_core::wire::native::PORT;
 
 use crate::process::{Process, free_address};
+use crate::sync::lock;
 use crate::{rebuild, signal};
 
 /// How often the dashboard and the broker are looked after.
@@ -54,11 +55,11 @@ struct Faults(Arc<Mutex<Vec<String>>>);
 
 impl Faults {
     fn add(&self, fault: String) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
+        lock(&self.0).push(fault);
     }
 
     fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut lock(&self.0))
     }
 }
 

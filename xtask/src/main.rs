@@ -17,6 +17,7 @@ mod rebuild;
 mod relay;
 mod signal;
 mod sim;
+mod sync;
 mod tidy;
 
 use std::process::ExitCode;

@@ -8,13 +8,14 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
 use crate::signal;
+use crate::sync::lock;
 
 /// How long a process may take to listen.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
@@ -31,7 +32,7 @@ static RUNNING: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 /// Kills every child at once, without waiting. For a process that ends without unwinding.
 pub(crate) fn kill_all() {
     #[cfg(unix)]
-    for pid in RUNNING.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+    for pid in lock(&RUNNING).drain(..) {
         use rustix::process::{Pid, Signal, kill_process};
         if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
             kill_process(pid, Signal::KILL).unwrap_or_default();
@@ -71,7 +72,7 @@ impl Process {
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
-        RUNNING.lock().unwrap_or_else(PoisonError::into_inner).push(child.id());
+        lock(&RUNNING).push(child.id());
         let errors = Arc::default();
         let reader = child.stderr.take().map(|stderr| keep_last_lines(stderr, Arc::clone(&errors)));
         let stdin = child.stdin.take();
@@ -130,7 +131,7 @@ impl Process {
     /// Its status, if it has ended.
     fn reap(&mut self) -> std::io::Result<Option<ExitStatus>> {
         // Under the lock: nobody kills a number that the system may give to somebody else.
-        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = lock(&RUNNING);
         let status = self.child.try_wait()?;
         if status.is_some() {
             running.retain(|&pid| pid != self.child.id());
@@ -139,7 +140,7 @@ impl Process {
     }
 
     fn said(&self) -> String {
-        let lines = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = lock(&self.errors);
         if lines.is_empty() {
             return String::new();
         }
@@ -196,7 +197,7 @@ fn keep_last_lines(
 ) -> JoinHandle<()> {
     std::thread::spawn(move || {
         for line in BufReader::new(source).split(b'\n').map_while(Result::ok) {
-            let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut lines = lock(&lines);
             if lines.len() == LINES_MAX {
                 lines.pop_front();
             }

@@ -9,9 +9,11 @@
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result, bail, ensure};
+
+use crate::sync::lock;
 
 /// Bytes of a block, unless `--block` says otherwise. Measured: 64 KiB to 512 KiB are within noise of one another.
 pub(crate) const BLOCK_BYTES: usize = 256 << 10;
@@ -113,7 +115,7 @@ fn take_in(mut stream: TcpStream, groups: &Groups, block: usize) -> Result<()> {
     let mut bytes = [0; GREETING_BYTES];
     stream.read_exact(&mut bytes).context("no greeting")?;
     let greeting = Greeting::from_bytes(bytes)?;
-    let mut groups = groups.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut groups = lock(groups);
     match greeting.role {
         Role::Subscriber => {
             stream.write_all(&bytes)?;

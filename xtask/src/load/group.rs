@@ -4,9 +4,10 @@
 //! promised to each member only, and checked for each.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::tracker::{Counts, Expected, Tracker};
+use crate::sync::lock;
 
 /// The books of all members.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ impl Group {
 
     fn with<T>(&self, publisher: usize, look: impl FnOnce(&Expected, &mut Tracker) -> T) -> Option<T> {
         let (expected, tracker) = self.publishers.get(publisher)?.as_ref()?;
-        Some(look(expected, &mut tracker.lock().unwrap_or_else(PoisonError::into_inner)))
+        Some(look(expected, &mut lock(tracker)))
     }
 }
 

@@ -13,7 +13,7 @@ mod pty;
 mod terminal;
 mod view;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -23,6 +23,7 @@ use super::report::{micros, number};
 use super::run::Watch;
 use super::series::Second;
 use crate::process::Process;
+use crate::sync::lock;
 use model::Model;
 use terminal::Screen;
 
@@ -51,7 +52,7 @@ struct View {
 }
 
 fn on_stage(act: impl FnOnce(&mut Show)) {
-    if let Some(show) = &mut *ON_STAGE.lock().unwrap_or_else(PoisonError::into_inner) {
+    if let Some(show) = &mut *lock(&ON_STAGE) {
         act(show);
     }
 }
@@ -68,7 +69,7 @@ impl Stage {
             Some(screen) => Show::View(Box::new(View { screen, model: Model::new(), drawn: Instant::now() })),
             None => Show::Lines,
         };
-        *ON_STAGE.lock().unwrap_or_else(PoisonError::into_inner) = Some(show);
+        *lock(&ON_STAGE) = Some(show);
         Self(())
     }
 }
@@ -76,7 +77,7 @@ impl Stage {
 impl Drop for Stage {
     fn drop(&mut self) {
         // The screen gives the terminal back.
-        *ON_STAGE.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *lock(&ON_STAGE) = None;
     }
 }
 

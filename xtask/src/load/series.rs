@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use hdrhistogram::Histogram;
@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::latency::{LatencySummary, Pair, SECOND, add, histogram, micros};
 use super::outcome::Sample;
+use crate::sync::lock;
 
 /// Empty histograms that are kept for later: one for each thread is in use, and a second or two of each is on its way. A guess.
 const SPARE_MAX: usize = 64;
@@ -31,24 +32,24 @@ pub(crate) struct Exchange {
 impl Exchange {
     /// An empty pair of histograms.
     pub(crate) fn empty(&self) -> Pair {
-        let spare = self.empty.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let spare = lock(&self.empty).pop();
         spare.unwrap_or_else(Pair::new)
     }
 
     /// Hands over a second's histograms.
     pub(crate) fn put(&self, second: u32, pair: Pair) {
-        self.full.lock().unwrap_or_else(PoisonError::into_inner).push((second, pair));
+        lock(&self.full).push((second, pair));
     }
 
     /// What was handed over since.
     pub(crate) fn take(&self) -> Vec<(u32, Pair)> {
-        std::mem::take(&mut *self.full.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *lock(&self.full))
     }
 
     /// Takes a pair back that is needed no more.
     fn give_back(&self, mut pair: Pair) {
         pair.clear();
-        let mut spare = self.empty.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut spare = lock(&self.empty);
         if spare.len() < SPARE_MAX {
             spare.push(pair);
         }

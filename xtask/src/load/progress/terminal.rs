@@ -4,9 +4,9 @@
 //! moment, such as the start of a peer, in which it goes unheard.
 
 use std::io::{self, IsTerminal, Stderr};
-use std::sync::atomic::{AtomicBool, Ordering};
 #[cfg(unix)]
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use broker_tui::theme::{Depth, ThemeName};
 use crossterm::cursor::{Hide, Show};
@@ -17,6 +17,8 @@ use ratatui::backend::CrosstermBackend;
 
 use super::model::Model;
 use super::view::{self, HEIGHT_MIN, WIDTH_MIN};
+#[cfg(unix)]
+use crate::sync::lock;
 
 /// Whether the terminal is ours now.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -110,14 +112,14 @@ fn quiet_keys() {
     quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON);
     quiet.special_codes[SpecialCodeIndex::VSUSP] = 0;
     if tcsetattr(io::stdin(), OptionalActions::Now, &quiet).is_ok() {
-        *KEYS.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
+        *lock(&KEYS) = Some(before);
     }
 }
 
 #[cfg(unix)]
 fn loud_keys() {
     use rustix::termios::{OptionalActions, tcsetattr};
-    if let Some(before) = KEYS.lock().unwrap_or_else(PoisonError::into_inner).take() {
+    if let Some(before) = lock(&KEYS).take() {
         // What was typed into the view is not for the shell: it is thrown away.
         tcsetattr(io::stdin(), OptionalActions::Flush, &before).unwrap_or_default();
     }
