@@ -34,6 +34,12 @@ struct Subscribed {
     delivered_max: u64,
 }
 
+impl Subscribed {
+    fn new(client: usize, sid: String, pattern: Pattern, group: &'static str) -> Self {
+        Subscribed { client, sid, pattern, group, delivered: 0, delivered_max: u64::MAX }
+    }
+}
+
 struct World {
     rng: Rng,
     broker: Arc<Broker>,
@@ -91,14 +97,7 @@ impl World {
         self.peers[client].say(&format!("SUB {subject} {group} {sid}\r\n"));
         if !self.subscribed.iter().any(|known| known.client == client && known.sid == sid) {
             let pattern = Pattern::parse(subject, Dialect::Subject, &PatternLimits::default()).unwrap();
-            self.subscribed.push(Subscribed {
-                client,
-                sid,
-                pattern,
-                group,
-                delivered: 0,
-                delivered_max: u64::MAX,
-            });
+            self.subscribed.push(Subscribed::new(client, sid, pattern, group));
         }
     }
 
@@ -113,15 +112,7 @@ impl World {
         native.settle();
         self.subscribed.retain(|known| known.client != client || known.pattern.as_str() != glob);
         let pattern = Pattern::glob(glob).unwrap();
-        let sid = String::new();
-        self.subscribed.push(Subscribed {
-            client,
-            sid,
-            pattern,
-            group,
-            delivered: 0,
-            delivered_max: u64::MAX,
-        });
+        self.subscribed.push(Subscribed::new(client, String::new(), pattern, group));
     }
 
     fn nats_unsubscribe(&mut self, client: usize) {

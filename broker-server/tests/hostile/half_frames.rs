@@ -50,8 +50,7 @@ async fn two_hundred_half_frames_are_held_open() {
     assert!(matches!(Event::parse(&frame), Ok(Event::Message(message)) if message.value.len() == 8_000_005));
     drop((late, subscriber, halves));
     honest.finish().await;
-    eventually("all are gone", || victim.connections() == 0).await;
-    victim.stop().await;
+    victim.stop_when_left().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -76,6 +75,5 @@ async fn a_frame_cut_off_leaves_nothing() {
     assert!(victim.server.broker().totals().messages_in > before);
     drop((subscriber, whole));
     honest.finish().await;
-    eventually("all are gone", || victim.connections() == 0).await;
-    victim.stop().await;
+    victim.stop_when_left().await;
 }

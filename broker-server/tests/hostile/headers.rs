@@ -3,7 +3,7 @@
 use broker_server::Limits;
 
 use crate::honest::Honest;
-use crate::support::{End, Peer, Victim, assert_growth, eventually, resident_bytes};
+use crate::support::{End, Peer, Victim, assert_growth, resident_bytes};
 
 /// `{"Publish": [["t", …`
 const PUBLISH: &[u8] = b"\x81\xa7Publish\x91\x92\xa1t";
@@ -43,8 +43,7 @@ async fn nested_a_hundred_thousand_deep() {
     }
     assert_growth(memory, 32 << 20);
     honest.finish().await;
-    eventually("all are gone", || victim.connections() == 0).await;
-    victim.stop().await;
+    victim.stop_when_left().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -66,6 +65,5 @@ async fn lengths_of_four_gigabytes() {
     }
     assert_growth(memory, 32 << 20);
     honest.finish().await;
-    eventually("all are gone", || victim.connections() == 0).await;
-    victim.stop().await;
+    victim.stop_when_left().await;
 }

@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
 use crate::honest::Honest;
-use crate::support::{DEADLINE, Peer, Victim, assert_growth, eventually, resident_bytes};
+use crate::support::{DEADLINE, Peer, Victim, assert_growth, resident_bytes};
 
 /// Far more than the buffers of the system hold in both directions.
 const SENT_MAX: usize = 64 << 20;
@@ -75,8 +75,7 @@ async fn check(test: &'static str, question: impl FnOnce(&mut Vec<u8>)) {
     tokio::join!(finish, count);
     drop((reader, writer));
     honest.finish().await;
-    eventually("all are gone", || victim.connections() == 0).await;
-    victim.stop().await;
+    victim.stop_when_left().await;
 }
 
 /// Answers until that of `u64::MAX`.

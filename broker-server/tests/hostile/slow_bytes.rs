@@ -8,7 +8,7 @@ use broker_core::wire::native::{Event, PublishOptions, encode};
 use broker_server::Limits;
 
 use crate::honest::Honest;
-use crate::support::{Peer, Victim, eventually};
+use crate::support::{Peer, Victim};
 
 /// The time is that of a million writes; a server that began each piece from the start would take hours.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -49,6 +49,5 @@ async fn frames_of_a_megabyte_byte_by_byte() {
     assert!(begun.elapsed() < LIMIT, "{:?}", begun.elapsed());
     drop(subscriber);
     honest.finish().await;
-    eventually("all are gone", || victim.connections() == 0).await;
-    victim.stop().await;
+    victim.stop_when_left().await;
 }

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use broker_core::wire::native::{Event, FrameScanner, Hello, SubscribeOptions, WireLimits, encode};
@@ -64,6 +65,17 @@ impl Victim {
     /// Stops the server; whatever was done to it, it ends in time.
     pub(crate) async fn stop(self) {
         timeout(2 * DEADLINE, self.server.stop()).await.expect("the server stops");
+    }
+
+    /// As [`Victim::stop`], when all clients are gone, which they must be soon.
+    #[track_caller]
+    pub(crate) fn stop_when_left(self) -> impl Future<Output = ()> {
+        let broker = Arc::clone(self.server.broker());
+        let all_gone = eventually("all are gone", move || broker.connections() == 0);
+        async move {
+            all_gone.await;
+            self.stop().await;
+        }
     }
 }
 

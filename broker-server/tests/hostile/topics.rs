@@ -4,7 +4,7 @@ use broker_core::wire::native::{PublishOptions, encode};
 use broker_server::Limits;
 
 use crate::honest::Honest;
-use crate::support::{End, Peer, Victim, assert_growth, eventually, resident_bytes};
+use crate::support::{End, Peer, Victim, assert_growth, resident_bytes};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_million_topics_take_no_more_than_the_bounds() {
@@ -35,8 +35,7 @@ async fn a_million_topics_take_no_more_than_the_bounds() {
     assert_growth(memory, 24 << 20);
     drop(hostile);
     honest.finish().await;
-    eventually("all are gone", || victim.connections() == 0).await;
-    victim.stop().await;
+    victim.stop_when_left().await;
 }
 
 /// Names that break the rule, as the content of a str.

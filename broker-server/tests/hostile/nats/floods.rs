@@ -78,8 +78,7 @@ async fn ask_without_end(test: &'static str, question: &str) {
     drop(peer);
     exchange(victim.nats).await;
     honest.finish().await;
-    eventually("all are gone", || victim.connections() == 0).await;
-    victim.stop().await;
+    victim.stop_when_left().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -117,8 +116,7 @@ async fn messages_without_an_ear() {
     deaf.end().await;
     exchange(victim.nats).await;
     honest.finish().await;
-    eventually("all are gone", || victim.connections() == 0).await;
-    victim.stop().await;
+    victim.stop_when_left().await;
 }
 
 /// Comes, does what clients do, and goes in one of several ways.

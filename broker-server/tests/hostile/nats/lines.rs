@@ -44,8 +44,7 @@ async fn lines_without_an_end() {
     assert_growth(memory, 32 << 20);
     exchange(victim.nats).await;
     honest.finish().await;
-    eventually("all are gone", || victim.connections() == 0).await;
-    victim.stop().await;
+    victim.stop_when_left().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -68,8 +67,7 @@ async fn noise() {
     assert_growth(memory, 32 << 20);
     exchange(victim.nats).await;
     honest.finish().await;
-    eventually("all are gone", || victim.connections() == 0).await;
-    victim.stop().await;
+    victim.stop_when_left().await;
 }
 
 /// Every command with a zero byte at every place: the connection is closed or goes on, and nothing else happens.
@@ -116,6 +114,5 @@ async fn options_nested_as_deep_as_a_line_is_long() {
     }
     exchange(victim.nats).await;
     honest.finish().await;
-    eventually("all are gone", || victim.connections() == 0).await;
-    victim.stop().await;
+    victim.stop_when_left().await;
 }

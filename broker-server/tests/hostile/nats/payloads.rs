@@ -50,8 +50,7 @@ async fn absurd_lengths() {
     assert_growth(memory, 16 << 20);
     exchange(victim.nats).await;
     honest.finish().await;
-    eventually("all are gone", || victim.connections() == 0).await;
-    victim.stop().await;
+    victim.stop_when_left().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -88,8 +87,7 @@ async fn half_payloads_are_held_open() {
     drop((late, subscriber, halves));
     exchange(victim.nats).await;
     honest.finish().await;
-    eventually("all are gone", || victim.connections() == 0).await;
-    victim.stop().await;
+    victim.stop_when_left().await;
 }
 
 /// A block of as many different headers as fit into a message, for a subscriber that gets them as a map: the work is in proportion to its size.
@@ -119,6 +117,5 @@ async fn a_block_of_very_many_headers() {
     assert!(took < Duration::from_secs(3), "{took:?}");
     drop((native, peer));
     honest.finish().await;
-    eventually("all are gone", || victim.connections() == 0).await;
-    victim.stop().await;
+    victim.stop_when_left().await;
 }
