@@ -1,8 +1,8 @@
-//! What the layers give together: precedence, all ways to set a setting, contradictions, and that the docs say the same.
+//! What the layers give together: precedence, all ways to set a setting, contradictions.
 
-use std::fmt::Write as _;
+mod docs;
+
 use std::fs;
-use std::path::PathBuf;
 
 use clap::Parser as _;
 
@@ -370,34 +370,4 @@ fn defaults_are_those_of_the_core() {
 #[test]
 fn every_policy_can_be_set() {
     assert_eq!(settings::POLICIES, Policy::ALL.map(Policy::name));
-}
-
-fn docs() -> String {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
-    fs::read_to_string(path).unwrap().replace("\r\n", "\n")
-}
-
-#[test]
-fn the_docs_have_the_table() {
-    let docs = docs();
-    let (_, settings) = docs.split_once("## All settings\n").unwrap();
-    let table: String =
-        settings.lines().filter(|line| line.starts_with('|')).fold(String::new(), |mut table, line| {
-            writeln!(table, "{line}").unwrap();
-            table
-        });
-    let expected = settings_table();
-    assert_eq!(table, expected, "docs/configuration.md should hold this table:\n{expected}");
-}
-
-#[test]
-fn the_examples_of_the_docs_are_accepted() {
-    let docs = docs();
-    let examples: Vec<&str> =
-        docs.split("```toml\n").skip(1).map(|behind| behind.split("```").next().unwrap()).collect();
-    assert!(!examples.is_empty());
-    for example in examples {
-        let (config, _) = Input { file: example, ..Input::default() }.load().unwrap();
-        assert_ne!(config, Config::default(), "{example}");
-    }
 }
