@@ -31,6 +31,7 @@ mod nats;
 mod release;
 mod server;
 mod sync;
+mod upkeep;
 mod usage;
 mod workers;
 

@@ -31,30 +31,6 @@ pub(crate) async fn run(shared: Arc<Shared>, listen: Vec<String>, period: Durati
     }
 }
 
-/// Asks silent sessions for a sign of life and forgets retained messages that have outlived their time, every `period` until `stop`: see
-/// [`Broker::check_silence`] and [`Broker::expire`].
-pub(crate) async fn watch_silence(
-    broker: Arc<Broker>,
-    clock: Clock,
-    period: Duration,
-    stop: CancellationToken,
-) {
-    let mut ticks = interval(period);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {
-                broker.check_silence(clock.now());
-                // Others have their turn where very many are due at once.
-                while broker.expire(clock.now()) {
-                    tokio::task::yield_now().await;
-                }
-            }
-            () = stop.cancelled() => return,
-        }
-    }
-}
-
 struct Reporter {
     shared: Arc<Shared>,
     broker: Arc<Broker>,

@@ -25,10 +25,8 @@ use crate::metrics;
 use crate::monitor::{self, Monitor};
 use crate::nats::{self, NatsSettings};
 use crate::release;
+use crate::upkeep;
 use crate::workers::Workers;
-
-/// Silence is looked for at least this often, so that a client that has two seconds to say who it is has not four.
-const SILENCE_PERIOD: Duration = Duration::from_secs(1);
 
 /// How a server is to run. Made by [`Server::builder`].
 #[derive(Debug, Clone)]
@@ -312,8 +310,8 @@ impl Builder {
         let listen = listen.into_iter().flatten().collect();
         tasks.spawn(metrics::run(Arc::clone(&shared), listen, self.metrics_interval, stop.clone()));
         tasks.spawn(release::run(Arc::clone(&shared.broker), clock, stop.clone()));
-        let period = self.metrics_interval.min(SILENCE_PERIOD);
-        tasks.spawn(metrics::watch_silence(Arc::clone(&shared.broker), clock, period, stop.clone()));
+        let period = self.metrics_interval.min(upkeep::PERIOD_MAX);
+        tasks.spawn(upkeep::run(Arc::clone(&shared.broker), clock, period, stop.clone()));
         Ok(Server {
             shared,
             native_address,
