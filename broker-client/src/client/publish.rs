@@ -18,7 +18,7 @@ impl Client {
     /// Publishes a value; structs become msgpack maps.
     ///
     /// `Ok` says that it is buffered and will be sent in order, also across a reconnect. It waits while the buffer is full
-    /// ([`Options::buffer_bytes_max`]).
+    /// ([`Options::buffer_bytes_max`](crate::Options::buffer_bytes_max)).
     ///
     /// # Errors
     ///

@@ -21,7 +21,7 @@ impl Client {
     /// # Errors
     ///
     /// [`RequestError::NoResponders`] if no session subscribes to the topic; [`RequestError::Timeout`] after
-    /// [`Options::request_timeout`]; and what a confirmed publish and a subscribe may fail with.
+    /// [`Options::request_timeout`](crate::Options::request_timeout); and what a confirmed publish and a subscribe may fail with.
     ///
     /// # Cancel safety
     ///
