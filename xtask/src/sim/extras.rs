@@ -29,7 +29,7 @@ impl Extras {
     /// What a client thinks of for the message of this number; mostly nothing. Without `native` what NATS has; without `headers` none.
     pub(super) fn think(rng: &mut Rng, number: u64, native: bool, headers: bool) -> Self {
         let mut extras = Extras::default();
-        if rng.u32(..4) == 0 {
+        if rng.u32(..if native { 4 } else { 2 }) == 0 {
             let inbox = INBOXES.get(rng.usize(..INBOXES.len()));
             let any = TOPICS.get(rng.usize(..TOPICS.len()));
             extras.reply = if rng.bool() { inbox } else { any }.map(|name| (*name).to_owned());

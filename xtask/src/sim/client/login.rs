@@ -49,7 +49,7 @@ impl Client {
         let headers = pen.rng.u32(..4) > 0;
         // What is said to such a request ends the batch; where the store is bounded it matters which messages came in one.
         let may_ask = pen.config.adorned && !pen.config.operator.bounds_store();
-        let no_responders = headers && may_ask && pen.rng.bool();
+        let no_responders = headers && may_ask && pen.rng.u32(..4) > 0;
         self.headers = headers;
         pen.text(&format!(
             "CONNECT {{\"verbose\":false,\"pedantic\":false,\"headers\":{headers},\"no_responders\":{no_responders}{more}}}\r\n"

@@ -79,7 +79,7 @@ impl Client {
         if clears {
             retain = true;
             options.push(("retain", Value::Flag(true)));
-        } else if self.introduced && pen.rng.u32(..6) == 0 {
+        } else if self.introduced && pen.rng.u32(..if extras.reply.is_some() { 3 } else { 6 }) == 0 {
             retain = !pen.config.unretained || pen.rng.bool();
             options.push(("retain", Value::Flag(retain)));
         }
