@@ -70,7 +70,8 @@ impl Oracle {
             ledger.swapped.insert(number);
         }
         let is_owed = ledger.debts.iter().any(|debt| {
-            let is_over = taken_up_ms.is_some_and(|taken_up_ms| debt.until_ms <= taken_up_ms);
+            // Where it may have come before, for the live one, this is that one, which has no such end.
+            let is_over = !debt.is_either && taken_up_ms.is_some_and(|at_ms| debt.until_ms <= at_ms);
             debt.is_seen(seen, number) && debt.since >= was.sequence && !is_over
         });
         let shared = if is_owed && !is_live { None } else { self.take_share(session, place, number) };
