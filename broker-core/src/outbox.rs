@@ -7,10 +7,12 @@
 
 mod admit;
 mod chunk;
+mod conflate;
 mod figures;
 mod flight;
 mod frame;
 mod lag;
+mod late;
 mod limiter;
 mod line;
 mod losses;
@@ -42,7 +44,7 @@ use crate::message::Now;
 use crate::reason::CloseReason;
 use crate::routing::Subscription;
 use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
-use crate::sync::{Mutex, lock};
+use crate::sync::{Mutex, MutexGuard, lock};
 
 /// A session whose own answers or retained messages exceed this is not served before it has read some of them.
 pub const ROOM_BYTES: usize = 128 << 10;
@@ -148,7 +150,10 @@ impl Outbox {
     }
 
     fn speaking(speech: Speech, session: u64, bytes_max: usize, link: Arc<dyn Link>) -> Self {
-        let queue = Mutex::new(Queue::new(speech, bytes_max));
+        let spread = usize::try_from(session).unwrap_or_default();
+        let mut queue = Queue::new(speech, bytes_max);
+        queue.spread = spread;
+        let queue = Mutex::new(queue);
         let readiness = AtomicU8::new(Readiness::Ready as u8);
         Outbox { session, bytes_max, link, readiness, payload_bytes: AtomicU64::new(0), queue }
     }
@@ -293,7 +298,7 @@ impl Outbox {
 
     /// The figures as they stand.
     pub fn stats(&self) -> OutboxStats {
-        let queue = lock(&self.queue);
+        let queue = self.settled();
         OutboxStats {
             lagged: queue.losses.lagged,
             payload_bytes_out: self.payload_bytes.load(Relaxed),
@@ -305,17 +310,17 @@ impl Outbox {
 
     /// Since when the session has been slow, if it is.
     pub fn slow(&self) -> Option<SlowNews> {
-        lock(&self.queue).losses.slowness.now()
+        self.settled().losses.slowness.now()
     }
 
     /// What happened since the last call: the session became slow, or recovered. None is lost: what does not fit is put together.
     pub fn take_slow_news(&self) -> Vec<SlowNews> {
-        lock(&self.queue).losses.slowness.take_news()
+        self.settled().losses.slowness.take_news()
     }
 
     /// What happened until the end of the session, which is one of the news if it was slow then.
     pub(crate) fn take_last_slow_news(&self) -> Vec<SlowNews> {
-        let losses = &mut lock(&self.queue).losses;
+        let losses = &mut self.settled().losses;
         let clock = &losses.clock;
         losses.slowness.take_last_news(|| clock.now())
     }
@@ -370,6 +375,13 @@ impl Outbox {
             self.link.room();
         }
         flushed
+    }
+
+    /// For those who want to know: all that was missed is counted.
+    fn settled(&self) -> MutexGuard<'_, Queue> {
+        let mut queue = lock(&self.queue);
+        queue.settle();
+        queue
     }
 
     /// Changes the state, and then tells the publishers that may go on by it.

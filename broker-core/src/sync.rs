@@ -9,8 +9,8 @@ use shuttle::sync as library;
 use std::sync as library;
 use std::sync::PoisonError;
 
-pub(crate) use library::{Mutex, RwLock, atomic};
-use library::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
+pub(crate) use library::{Mutex, MutexGuard, RwLock, atomic};
+use library::{RwLockReadGuard, RwLockWriteGuard};
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

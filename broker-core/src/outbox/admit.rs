@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::chunk::{Chunk, Frames, Kind, Label, NEVER};
-use super::frame::{split, split_bytes, split_newest, topic_key};
+use super::frame::{split, split_bytes, topic_key};
 use super::limiter::Offer;
 use super::queue::Queue;
 use super::{Outbox, Policy, ROOM_BYTES, Speech};
@@ -148,6 +148,7 @@ impl Queue {
             self.admit_conflated(frames, parcel);
             return false;
         }
+        self.settle();
         if frames.len() > self.bytes_max && parcel.messages > 1 {
             return self.admit_apart(frames, parcel);
         }
@@ -197,7 +198,7 @@ impl Queue {
         self.line.is_empty() && self.has_place_alone(bytes)
     }
 
-    fn has_place_alone(&self, bytes: usize) -> bool {
+    pub(super) fn has_place_alone(&self, bytes: usize) -> bool {
         bytes > self.bytes_max && self.waiting.is_control() && self.waiting.control_bytes() < ROOM_BYTES
     }
 
@@ -242,63 +243,6 @@ impl Queue {
         }
         let limited = self.limiter.as_mut().map(|limiter| limiter.take_where(|_| true));
         limited.iter().flatten().for_each(|chunk| losses.miss_chunk(chunk));
-    }
-
-    /// The newest message of each topic waits, from when the subscriber is behind until it has caught up.
-    fn admit_conflated(&mut self, frames: Frames<'_>, parcel: &Parcel<'_>) {
-        self.conflates = true;
-        let owner = parcel.subscription;
-        if self.waiting.newest.is_none() {
-            if !self.is_blocked() && self.fits(frames.len()) {
-                return self.append(frames, parcel.label());
-            }
-            self.conflate();
-        }
-        // Of several in a row to one topic only the last is looked up: a subscriber that reads nothing costs its publishers little.
-        let mut older = 0;
-        let newest = parcel.newest.filter(|_| parcel.messages > 1).and_then(|at| frames.bytes().get(at..));
-        match newest {
-            Some(newest) => {
-                older = parcel.messages - 1;
-                self.renew(Frames::Copied(newest), parcel);
-            }
-            None => split_newest(frames, self.speech, &mut older, |frame| self.renew(frame, parcel)),
-        }
-        if older > 0 {
-            self.losses.miss(owner, older);
-        }
-    }
-
-    /// Puts a message in the place of the one of its topic that waits, if one does.
-    fn renew(&mut self, frame: Frames<'_>, parcel: &Parcel<'_>) {
-        let owner = parcel.subscription;
-        // What stands in line may be of the same topic, and older.
-        if !self.line.is_empty() && !self.waiting.knows(frame.bytes(), owner) {
-            return self.losses.miss(owner, 1);
-        }
-        let losses = &mut self.losses;
-        self.waiting.renew(frame, owner, parcel.expires_ms, &mut |owner| losses.miss(owner, 1));
-        self.keep_bound();
-    }
-
-    /// Begins to keep the newest of each topic alone.
-    pub(super) fn conflate(&mut self) {
-        let losses = &mut self.losses;
-        self.waiting.conflate(self.speech, |owner| losses.miss(owner, 1));
-        self.keep_bound();
-    }
-
-    /// Drops the topics that were touched first, while all together are too many.
-    pub(super) fn keep_bound(&mut self) {
-        while self.waiting.bytes() > self.bytes_max {
-            let Some(chunk) = self.waiting.take_oldest_newest() else { break };
-            let bytes = chunk.bytes().len();
-            if self.has_place_alone(bytes) && self.line.is_empty() {
-                self.waiting.put_newest(chunk);
-                break;
-            }
-            self.losses.miss_chunk(&chunk);
-        }
     }
 
     /// Puts messages in line, because there is no room for them.

@@ -253,10 +253,14 @@ impl Chunk {
         }
     }
 
-    /// Its frames and the subscription that each counts for. Only under the policy `conflate`, where the tally is in order.
+    /// The subscriptions that its frames count for, one after another. Only under the policy `conflate`, where the tally is in order.
+    pub(super) fn owners(&self) -> impl Iterator<Item = &Arc<Subscription>> {
+        self.tally.iter().flat_map(|(subscription, messages)| (0..*messages).map(move |_| subscription))
+    }
+
+    /// Its frames and the subscription that each counts for, as [`Chunk::owners`].
     pub(super) fn each_frame(&self, speech: Speech) -> Vec<(&[u8], &Arc<Subscription>)> {
-        let mut owners =
-            self.tally.iter().flat_map(|(subscription, messages)| (0..*messages).map(move |_| subscription));
+        let mut owners = self.owners();
         let mut frames = Vec::new();
         frame::split_bytes(self.bytes(), speech, |frame| {
             frames.extend(owners.next().map(|owner| (frame, owner)));

@@ -18,13 +18,56 @@ pub(super) fn frame_end(bytes: &[u8], speech: Speech) -> usize {
 /// if it were so, it would be like nothing but itself.
 pub(super) fn topic_key(frame: &[u8], speech: Speech) -> &[u8] {
     let key = match speech {
-        Speech::Native => {
-            let mut reader = Reader::new(frame);
-            reader.array("a message").and_then(|_| reader.str_bytes("a topic")).ok()
-        }
+        Speech::Native => native_key(frame).map(|native| native.key),
         Speech::Nats => nats_key(frame),
     };
     key.unwrap_or(frame)
+}
+
+/// The first frame of some, its key and what is behind it.
+pub(super) fn split_first(bytes: &[u8], speech: Speech) -> (&[u8], &[u8], &[u8]) {
+    if speech == Speech::Native
+        && let Some((key, rest)) = native_parts(bytes)
+    {
+        let frame = bytes.get(..bytes.len() - rest.len()).unwrap_or(bytes);
+        return (frame, key, rest);
+    }
+    let (frame, rest) = bytes.split_at(frame_end(bytes, speech));
+    (frame, topic_key(frame, speech), rest)
+}
+
+/// The topic of the first message, and what is behind that message: every byte that has to be looked at is looked at once.
+fn native_parts(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let NativeKey { values, key, mut rest } = native_key(bytes)?;
+    for _ in 1..values {
+        rest = rest.get(value_end(rest, usize::MAX).ok()??..)?;
+    }
+    Some((key, rest))
+}
+
+/// What a message begins with.
+struct NativeKey<'b> {
+    /// How many there are, the topic included.
+    values: u64,
+    key: &'b [u8],
+    rest: &'b [u8],
+}
+
+fn native_key(bytes: &[u8]) -> Option<NativeKey<'_>> {
+    // Nearly all begin with one of these, and reading them so takes a third of the time (measured).
+    let short = match bytes {
+        [array @ (0x92 | 0x93), length @ 0xa0..=0xbf, rest @ ..] => Some((array, length & 0x1f, rest)),
+        [array @ (0x92 | 0x93), 0xd9, length, rest @ ..] => Some((array, *length, rest)),
+        _ => None,
+    };
+    if let Some((array, length, rest)) = short {
+        let (key, rest) = rest.split_at_checked(usize::from(length))?;
+        return Some(NativeKey { values: u64::from(array & 0x0f), key, rest });
+    }
+    let mut reader = Reader::new(bytes);
+    let values = reader.array("a message").ok()?;
+    let key = reader.str_bytes("a topic").ok()?;
+    Some(NativeKey { values, key, rest: reader.rest() })
 }
 
 /// `subject sid` of `MSG subject sid …` and `HMSG subject sid …`.
@@ -44,30 +87,6 @@ pub(super) fn split(frames: Frames<'_>, speech: Speech, mut each: impl FnMut(Fra
         return each(frames);
     }
     split_bytes(frames.bytes(), speech, |frame| each(Frames::Copied(frame)));
-}
-
-/// As [`split`], without those that are followed at once by one of the same topic, which are added to `older`.
-pub(super) fn split_newest(
-    frames: Frames<'_>,
-    speech: Speech,
-    older: &mut u64,
-    mut each: impl FnMut(Frames<'_>),
-) {
-    if frame_end(frames.bytes(), speech) == frames.len() {
-        return each(frames);
-    }
-    let mut last: Option<(&[u8], &[u8])> = None;
-    split_bytes(frames.bytes(), speech, |frame| {
-        let key = topic_key(frame, speech);
-        match last.replace((key, frame)) {
-            Some((before, _)) if before == key => *older += 1,
-            Some((_, before)) => each(Frames::Copied(before)),
-            None => {}
-        }
-    });
-    if let Some((_, frame)) = last {
-        each(Frames::Copied(frame));
-    }
 }
 
 /// As [`split`], of bytes.
@@ -90,17 +109,8 @@ mod tests {
         let mut found = Vec::new();
         split_bytes(&bytes, speech, |frame| found.push((frame, topic_key(frame, speech))));
         assert_eq!(found, frames);
-    }
-
-    #[test]
-    fn of_several_in_a_row_to_one_topic_the_last_is_left() {
-        let frames = b"\x92\xa1a\x01\x92\xa1a\x02\x92\xa1b\x03\x92\xa1a\x04\x92\xa1a\x05";
-        let (mut older, mut left) = (0, Vec::new());
-        split_newest(Frames::Copied(frames), Speech::Native, &mut older, |frame| {
-            left.extend_from_slice(frame.bytes());
-        });
-        assert_eq!(left, b"\x92\xa1a\x02\x92\xa1b\x03\x92\xa1a\x05");
-        assert_eq!(older, 2);
+        let (first, key) = frames[0];
+        assert_eq!(split_first(&bytes, speech), (first, key, &bytes[first.len()..]));
     }
 
     #[test]

@@ -40,7 +40,12 @@ impl Losses {
 
     /// All that is in a chunk was missed.
     pub(super) fn miss_chunk(&mut self, chunk: &Chunk) {
-        for (subscription, messages) in &chunk.tally {
+        self.miss_all(&chunk.tally);
+    }
+
+    /// So many messages of these subscriptions were missed.
+    pub(super) fn miss_all(&mut self, tally: &Tally) {
+        for (subscription, messages) in tally {
             self.miss(subscription, *messages);
         }
     }

@@ -12,6 +12,7 @@ use super::Policy;
 use super::Speech;
 use super::chunk::{Chunk, Frames, Kind, Label};
 use super::frame::{split_bytes, topic_key};
+use super::late::Latest;
 use super::waiting::Waiting;
 use crate::routing::Subscription;
 
@@ -23,6 +24,16 @@ pub(super) struct Newest {
     hasher: DefaultHashBuilder,
     /// No chunk before this one is in the index.
     pub(super) oldest: u64,
+}
+
+/// A message that is looked up by its topic.
+#[derive(Debug)]
+pub(super) struct Message<'m> {
+    pub(super) frame: Frames<'m>,
+    pub(super) key: &'m [u8],
+    pub(super) hash: u64,
+    pub(super) owner: &'m Arc<Subscription>,
+    pub(super) expires_ms: u64,
 }
 
 impl Newest {
@@ -37,11 +48,16 @@ impl Newest {
     fn hash(&self, chunk: Option<&Chunk>) -> u64 {
         self.hasher.hash_one(chunk.map_or(&[][..], |chunk| self.key(chunk)))
     }
+
+    /// The newest message of each topic in these chunks.
+    pub(super) fn latest<'c>(&self, chunks: &'c [Chunk]) -> Latest<'c> {
+        Latest::of(chunks, self.speech, &self.hasher, self.index.len())
+    }
 }
 
 impl Waiting {
-    /// From now on, until nothing waits, only the newest message of each topic does. `missed` is called for each that an other takes the place of.
-    pub(super) fn conflate(&mut self, speech: Speech, mut missed: impl FnMut(&Arc<Subscription>)) {
+    /// From now on, until nothing waits, only the newest message of each topic does. `missed` is called where others take the place of some.
+    pub(super) fn conflate(&mut self, speech: Speech, mut missed: impl FnMut(&Arc<Subscription>, u64)) {
         if self.newest.is_some() {
             return;
         }
@@ -50,15 +66,11 @@ impl Waiting {
         for chunk in chunks {
             match chunk.kind {
                 Kind::Messages(Policy::Conflate) => {
-                    let expires_ms = chunk.expires_ms;
-                    if chunk.messages() == 1 {
-                        if let Some(owner) = chunk.subscription() {
-                            self.renew(chunk.frames(), owner, expires_ms, &mut missed);
-                        }
-                        continue;
-                    }
-                    for (frame, owner) in chunk.each_frame(speech) {
-                        self.renew(Frames::Copied(frame), owner, expires_ms, &mut missed);
+                    let Some(newest) = &self.newest else { continue };
+                    let mut latest = newest.latest(std::slice::from_ref(&chunk));
+                    latest.take_missed().iter().for_each(|(owner, messages)| missed(owner, *messages));
+                    for message in latest {
+                        self.renew(message, &mut |owner| missed(owner, 1));
                     }
                 }
                 Kind::Messages(_) => {
@@ -72,16 +84,11 @@ impl Waiting {
     }
 
     /// Puts one message in the place of the one of its topic that waits, or behind all others.
-    pub(super) fn renew(
-        &mut self,
-        frame: Frames<'_>,
-        owner: &Arc<Subscription>,
-        expires_ms: u64,
-        missed: &mut impl FnMut(&Arc<Subscription>),
-    ) {
-        if let Some(number) = self.find(frame.bytes()) {
+    pub(super) fn renew(&mut self, message: Message<'_>, missed: &mut impl FnMut(&Arc<Subscription>)) {
+        let Message { frame, key, hash, owner, expires_ms } = message;
+        if let Some(number) = self.find(key, hash) {
             // What counts for another subscription may have come before this one was answered: then it must not go before the answer.
-            if self.get(number).and_then(Chunk::subscription).is_some_and(|other| Arc::ptr_eq(other, owner)) {
+            if self.is_of(number, owner) {
                 missed(owner);
                 return self.renew_at(number, frame, expires_ms);
             }
@@ -92,7 +99,7 @@ impl Waiting {
         }
         let number = self.next_number();
         self.push_back(newest(frame, owner, expires_ms));
-        self.note(number);
+        self.note(number, hash);
     }
 
     /// Puts back in front what was about to be written, as [`Waiting::renew`] would have it had it waited all the while.
@@ -111,7 +118,7 @@ impl Waiting {
             return self.push_front(chunk);
         }
         for (frame, owner) in chunk.each_frame(speech).into_iter().rev() {
-            let found = self.find(frame);
+            let found = self.find_frame(frame);
             let newer = match found.and_then(|number| self.get(number)).and_then(Chunk::subscription) {
                 None => newest(Frames::Copied(frame), owner, chunk.expires_ms),
                 Some(other) if Arc::ptr_eq(other, owner) => {
@@ -127,7 +134,7 @@ impl Waiting {
                 }
             };
             self.push_front(newer);
-            self.note(self.first_number());
+            self.note_chunk(self.first_number());
         }
         self.close_holes();
     }
@@ -137,7 +144,7 @@ impl Waiting {
     pub(super) fn fix_all(&mut self, frames: &[u8]) {
         let Some(newest) = &self.newest else { return };
         let mut numbers = Vec::new();
-        split_bytes(frames, newest.speech, |frame| numbers.extend(self.find(frame)));
+        split_bytes(frames, newest.speech, |frame| numbers.extend(self.find_frame(frame)));
         for number in numbers {
             // The same topic may have been there twice.
             if self.get(number).is_some_and(|chunk| chunk.kind == Kind::Newest) {
@@ -163,33 +170,47 @@ impl Waiting {
     pub(super) fn put_newest(&mut self, chunk: Chunk) {
         let number = self.next_number();
         self.push_back(chunk);
-        self.note(number);
+        self.note_chunk(number);
     }
 
-    /// Whether a message of this topic waits that another one of this subscription would take the place of.
-    pub(super) fn knows(&self, frame: &[u8], owner: &Arc<Subscription>) -> bool {
-        let found = self.find(frame).and_then(|number| self.get(number)).and_then(Chunk::subscription);
+    /// Whether a message of this topic waits that this one would take the place of.
+    pub(super) fn knows(&self, message: &Message<'_>) -> bool {
+        self.find(message.key, message.hash).is_some_and(|number| self.is_of(number, message.owner))
+    }
+
+    fn is_of(&self, number: u64, owner: &Arc<Subscription>) -> bool {
+        let found = self.get(number).and_then(Chunk::subscription);
         found.is_some_and(|other| Arc::ptr_eq(other, owner))
     }
 
-    /// The number of the chunk that waits of a message's topic.
-    fn find(&self, frame: &[u8]) -> Option<u64> {
+    /// The number of the chunk that waits of a topic.
+    fn find(&self, key: &[u8], hash: u64) -> Option<u64> {
         let newest = self.newest.as_ref()?;
-        let key = topic_key(frame, newest.speech);
-        let hash = newest.hasher.hash_one(key);
         let is_it = |&number: &u64| self.get(number).is_some_and(|chunk| newest.key(chunk) == key);
         newest.index.find(hash, is_it).copied()
     }
 
+    /// The number of the chunk that waits of a message's topic.
+    fn find_frame(&self, frame: &[u8]) -> Option<u64> {
+        let newest = self.newest.as_ref()?;
+        let key = topic_key(frame, newest.speech);
+        self.find(key, newest.hasher.hash_one(key))
+    }
+
     /// Takes a chunk into the index.
-    fn note(&mut self, number: u64) {
+    fn note(&mut self, number: u64, hash: u64) {
         let Some(mut newest) = self.newest.take() else { return };
-        let hash = newest.hash(self.get(number));
         let Newest { index, hasher, speech, .. } = &mut *newest;
         index.insert_unique(hash, number, |&number| {
             hasher.hash_one(self.get(number).map_or(&[][..], |chunk| topic_key(chunk.bytes(), *speech)))
         });
         self.newest = Some(newest);
+    }
+
+    /// The same, where the hash of its topic is not known.
+    fn note_chunk(&mut self, number: u64) {
+        let Some(hash) = self.newest.as_ref().map(|newest| newest.hash(self.get(number))) else { return };
+        self.note(number, hash);
     }
 
     /// Takes a chunk out of the index.
@@ -209,7 +230,7 @@ impl Waiting {
         newest.oldest = 0;
         for number in self.first_number()..self.next_number() {
             if self.get(number).is_some_and(|chunk| chunk.kind == Kind::Newest) {
-                self.note(number);
+                self.note_chunk(number);
             }
         }
     }

@@ -43,6 +43,8 @@ struct Blocked {
 pub(super) struct Queue {
     pub(super) speech: Speech,
     pub(super) bytes_max: usize,
+    /// Tells it from other outboxes, where they are not all to do something at the same time.
+    pub(super) spread: usize,
     /// See [`Limits::block_ms`].
     pub(super) block_ms: u64,
     pub(super) waiting: Waiting,
@@ -75,6 +77,7 @@ impl Queue {
         Queue {
             speech,
             bytes_max,
+            spread: 0,
             block_ms: Limits::default().block_ms,
             waiting: Waiting::default(),
             open_bytes: bytes_max,
@@ -150,6 +153,7 @@ impl Queue {
     }
 
     pub(super) fn append_control(&mut self, frame: &[u8]) {
+        self.settle();
         self.append(Frames::Copied(frame), Label::CONTROL);
     }
 
@@ -159,6 +163,7 @@ impl Queue {
         }
         self.release_early(None);
         self.close_line();
+        self.settle();
         if self.ending.is_some() {
             // What was released met the bound under the policy `disconnect`.
             return;
@@ -229,6 +234,7 @@ impl Queue {
     }
 
     fn load(&mut self) -> Option<Flight> {
+        self.settle();
         if self.waiting.is_empty() && self.flight.is_empty() && self.ending.is_none() {
             self.tell_lag();
         }
@@ -326,6 +332,7 @@ impl Queue {
         if !self.conflates || self.waiting.others > 0 || !self.flight.is_conflated() {
             return;
         }
+        self.settle();
         self.conflate();
         let (chunks, written) = self.flight.unload(self.speech);
         self.wrote(written);

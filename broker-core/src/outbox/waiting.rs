@@ -7,6 +7,7 @@ use std::mem;
 
 use super::Policy;
 use super::chunk::{Chunk, Frames, GATHER_BYTES, Kind, Label};
+use super::late::Late;
 use super::newest::Newest;
 
 /// The number of the first chunk of all. Far from both ends: chunks are also put back in front.
@@ -31,6 +32,7 @@ pub(super) struct Waiting {
     oldest: u64,
     /// Where the newest message of each topic is, while that is all that is kept.
     pub(super) newest: Option<Box<Newest>>,
+    pub(super) late: Late,
     /// Buffers of what was dropped, while the subscriber does not catch up. Twenty such outboxes that took new ones held their publisher up
     /// for 5 ms again and again, in the kernel, which zeroed pages of 2 MiB (measured).
     spare: Vec<Vec<u8>>,
@@ -47,6 +49,7 @@ impl Default for Waiting {
             others: 0,
             oldest: FIRST,
             newest: None,
+            late: Late::default(),
             spare: Vec::new(),
         }
     }
@@ -118,6 +121,12 @@ impl Waiting {
         self.first += 1;
         self.discount(&chunk);
         self.trim();
+        Some(chunk)
+    }
+
+    pub(super) fn pop_back(&mut self) -> Option<Chunk> {
+        let chunk = self.chunks.pop_back()?;
+        self.discount(&chunk);
         Some(chunk)
     }
 
@@ -208,8 +217,14 @@ impl Waiting {
         self.reindex();
     }
 
+    /// Keeps the buffers of these chunks for what comes in their place.
+    pub(super) fn keep_buffers(&mut self, chunks: Vec<Chunk>) {
+        self.spare = chunks.into_iter().filter_map(Chunk::into_buffer).collect();
+    }
+
     /// Everything, in order. What is pushed back gets new numbers; an index has to be made anew.
     pub(super) fn start_over(&mut self) -> VecDeque<Chunk> {
+        debug_assert!(self.late.chunks == 0, "what is late is taken apart first");
         let (newest, spare) = (self.newest.take(), mem::take(&mut self.spare));
         let old = mem::replace(self, Waiting { newest, spare, ..Waiting::default() });
         old.chunks

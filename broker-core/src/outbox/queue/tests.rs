@@ -161,3 +161,37 @@ fn a_chunk_that_was_written_up_to_what_conflate_took_back_is_written() {
     assert!(matches!(queue.begin(Writer::Owner), Err((Flushed::Idle, _))), "nothing is left to be written");
     assert_eq!(queue.losses.lagged, 2);
 }
+
+/// An answer keeps its place between what came before it and what comes after it, though neither was taken apart when it came.
+#[test]
+fn an_answer_stands_where_it_was_given_among_what_conflate_has_put_off() {
+    let pattern = Pattern::glob("*").unwrap();
+    let options = SubscriptionOptions { policy: Policy::Conflate, ..SubscriptionOptions::default() };
+    let subscription = Arc::new(Subscription::new(pattern, options));
+    let mut queue = Queue::new(Speech::Native, 100_000);
+    let push = |queue: &mut Queue, topic: &str, number: u8| {
+        let mut frame = Vec::new();
+        native::encode::message(&mut frame, topic, &[number]);
+        let origin = Origin::Server;
+        let parcel =
+            Parcel { subscription: &subscription, messages: 1, expires_ms: NEVER, origin, newest: None };
+        queue.push(Frames::Copied(&frame), &parcel);
+    };
+    push(&mut queue, "a", 1);
+    let flight = queue.begin(Writer::Owner).unwrap();
+    let _ = queue.put_back(flight, Written::default(), Flushed::Blocked);
+    for (topic, number) in [("b", 2), ("a", 3), ("b", 4)] {
+        push(&mut queue, topic, number);
+    }
+    assert!(queue.waiting.late.bytes > 0 && queue.losses.lagged == 0);
+    let mut answer = Vec::new();
+    native::encode::ok(&mut answer, 7, &[0xc0]);
+    queue.append_control(&answer);
+    assert_eq!((queue.waiting.late.bytes, queue.losses.lagged), (0, 2));
+    push(&mut queue, "c", 5);
+    push(&mut queue, "b", 6);
+    assert!(queue.waiting.late.bytes > 0);
+    let flight = queue.begin(Writer::Owner).unwrap();
+    assert_eq!(shown(&flight), ["a[3]", "b[6]", "Ok { id: 7, result: [192] }", "c[5]"]);
+    assert_eq!(queue.losses.lagged, 3);
+}
