@@ -122,7 +122,8 @@ pub(super) fn policies(times: Times) -> Result<Vec<Scenario>> {
         let scenario = plan(Kind::SlowConsumer, &shape, Times { warm_up, ..times })?;
         Ok(scenario.with_size(SLOW_BYTES).with_rate(Some(rate)))
     };
-    // Who blocks holds the publisher back, and so everybody: that is what it is asked for.
+    // Who blocks holds the publisher back, and so everybody: that is what it is asked for. The books close under it as well, but its row would tell the
+    // deadline and how much of the run that was: with 20,000 messages of 1 KiB a second a p50 of 1 s and a p99 of 5.5 s (measured).
     let never = Policy::ALL.into_iter().filter(|policy| *policy != Policy::Block);
     let never = never.map(|policy| (policy, SlowMode::Never, SLOW_RATE));
     // Who disconnects is gone after the first second.
