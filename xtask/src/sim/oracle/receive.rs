@@ -185,14 +185,16 @@ impl Oracle {
                 taken_back = taken_back.or((gone.certain && !ledger.blurred).then_some(gone.number));
             }
         }
-        let covers = was.covers.max(sequence);
+        // It may have been the retained one: then that stands for what was published until it was asked for, and what is taken for that is this one,
+        // which waited for its time.
+        let is_it = |debt: &&mut Debt| debt.place == place && debt.number == owed.number;
+        let mut covers = was.covers.max(sequence);
+        for debt in ledger.debts.iter_mut().filter(is_it) {
+            covers = covers.max(debt.since);
+            debt.is_either |= owed.rated;
+        }
         let newest = Newest { sequence, number: owed.number, was_retained: false, covers };
         ledger.newest.insert((place, topic), newest);
-        if owed.rated {
-            // It may have been the retained one, and what is taken for that is this one, which waited for its time.
-            let is_it = |debt: &&mut Debt| debt.place == place && debt.number == owed.number;
-            ledger.debts.iter_mut().filter(is_it).for_each(|debt| debt.is_either = true);
-        }
         let late = late_lag(ledger, owed);
         let answered = waits_for_ok(ledger, owed);
         self.checks.made(Promise::Order, owed.rule);
