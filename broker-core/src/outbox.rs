@@ -25,16 +25,14 @@ mod turns;
 mod waiting;
 
 use std::fmt;
-use std::io::{self, IoSlice};
 use std::mem;
 use std::sync::Arc;
 
 pub use self::figures::OutboxStats;
-use self::flight::Written;
 pub use self::policy::Policy;
 use self::queue::Queue;
 pub use self::slow::{SlowChange, SlowNews};
-pub use self::turns::WriterNext;
+pub use self::turns::{Flushed, Writer, WriterNext};
 
 pub(crate) use self::admit::{Origin, Parcel};
 pub(crate) use self::chunk::{Frames, NEVER};
@@ -65,33 +63,6 @@ pub trait Link: Send + Sync {
 
     /// There is room again in the outbox of a session that waited for it: it may go on.
     fn room(&self);
-}
-
-/// Who calls [`Outbox::flush`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Writer {
-    /// A publisher at the end of its batch. It gives up as soon as the socket takes no more.
-    Publisher,
-    /// The session's own writer, which alone goes on after that.
-    Owner,
-}
-
-/// How a flush ended.
-#[derive(Debug)]
-#[must_use]
-pub enum Flushed {
-    /// Nothing waits.
-    Idle,
-    /// Somebody else is writing and will see to what waits.
-    Busy,
-    /// The socket takes no more: the owner goes on when it does.
-    Blocked,
-    /// The budget is spent: the owner goes on.
-    More,
-    /// The session ends and all is written: close the connection.
-    Drained,
-    /// The socket failed, now or earlier.
-    Failed(io::Error),
 }
 
 /// What waits for one session.
@@ -323,58 +294,6 @@ impl Outbox {
         let losses = &mut self.settled().losses;
         let clock = &losses.clock;
         losses.slowness.take_last_news(|| clock.now())
-    }
-
-    /// Writes what waits with `write`, which is called without a lock, until nothing waits, the socket takes no more
-    /// ([`io::ErrorKind::WouldBlock`]), or about `budget` bytes are written. One caller at a time writes; the others are
-    /// told [`Flushed::Busy`] and need not come again.
-    pub fn flush(
-        &self,
-        writer: Writer,
-        budget: usize,
-        mut write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
-    ) -> Flushed {
-        let mut flight = match self.under_lock(|queue| queue.begin(writer)) {
-            Ok(flight) => flight,
-            Err((flushed, room)) => {
-                if room {
-                    self.link.room();
-                }
-                return flushed;
-            }
-        };
-        let mut written = Written::default();
-        let mut spent = 0;
-        let (flushed, room) = loop {
-            let outcome = write(&flight.slices());
-            match outcome {
-                Ok(0) => {
-                    let error = io::ErrorKind::WriteZero.into();
-                    break self.under_lock(|queue| queue.broke(flight, written, error));
-                }
-                Ok(bytes) => {
-                    flight.advance(bytes, &mut written);
-                    spent += bytes;
-                    if !flight.is_empty() && spent < budget {
-                        continue;
-                    }
-                    let done = mem::take(&mut written);
-                    match self.under_lock(|queue| queue.go_on(flight, done, spent < budget)) {
-                        Ok(next) => flight = next,
-                        Err(end) => break end,
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    break self.under_lock(|queue| queue.put_back(flight, written, Flushed::Blocked));
-                }
-                Err(error) => break self.under_lock(|queue| queue.broke(flight, written, error)),
-            }
-        };
-        if room {
-            self.link.room();
-        }
-        flushed
     }
 
     /// For those who want to know: all that was missed is counted.

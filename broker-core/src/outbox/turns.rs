@@ -1,12 +1,41 @@
-//! What those who write to a connection make of how their flush ended: who goes on, and what wakes them. The sockets, the tasks and the waiting
-//! are their owner's.
+//! How those who write to a connection take turns: who writes, what they make of how that ended, who goes on, and what wakes them. The sockets,
+//! the tasks and the waiting are their owner's.
 //!
 //! Whoever leaves something behind leaves somebody who will see to it: the owner, who has been woken or has yet to look; or whoever is writing,
 //! who looks again before giving the turn back.
 
 use std::io::{self, IoSlice};
+use std::mem;
 
-use super::{Flushed, Outbox, Writer};
+use super::Outbox;
+use super::flight::Written;
+
+/// Who calls [`Outbox::flush`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writer {
+    /// A publisher at the end of its batch. It gives up as soon as the socket takes no more.
+    Publisher,
+    /// The session's own writer, which alone goes on after that.
+    Owner,
+}
+
+/// How a flush ended.
+#[derive(Debug)]
+#[must_use]
+pub enum Flushed {
+    /// Nothing waits.
+    Idle,
+    /// Somebody else is writing and will see to what waits.
+    Busy,
+    /// The socket takes no more: the owner goes on when it does.
+    Blocked,
+    /// The budget is spent: the owner goes on.
+    More,
+    /// The session ends and all is written: close the connection.
+    Drained,
+    /// The socket failed, now or earlier.
+    Failed(io::Error),
+}
 
 /// What the session's own writer waits for before it writes again. Whichever it is, whoever wakes it does so by a note that stays until it is read.
 #[derive(Debug)]
@@ -25,6 +54,58 @@ pub enum WriterNext {
 }
 
 impl Outbox {
+    /// Writes what waits with `write`, which is called without a lock, until nothing waits, the socket takes no more
+    /// ([`io::ErrorKind::WouldBlock`]), or about `budget` bytes are written. One caller at a time writes; the others are
+    /// told [`Flushed::Busy`] and need not come again.
+    pub fn flush(
+        &self,
+        writer: Writer,
+        budget: usize,
+        mut write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> Flushed {
+        let mut flight = match self.under_lock(|queue| queue.begin(writer)) {
+            Ok(flight) => flight,
+            Err((flushed, room)) => {
+                if room {
+                    self.link.room();
+                }
+                return flushed;
+            }
+        };
+        let mut written = Written::default();
+        let mut spent = 0;
+        let (flushed, room) = loop {
+            let outcome = write(&flight.slices());
+            match outcome {
+                Ok(0) => {
+                    let error = io::ErrorKind::WriteZero.into();
+                    break self.under_lock(|queue| queue.broke(flight, written, error));
+                }
+                Ok(bytes) => {
+                    flight.advance(bytes, &mut written);
+                    spent += bytes;
+                    if !flight.is_empty() && spent < budget {
+                        continue;
+                    }
+                    let done = mem::take(&mut written);
+                    match self.under_lock(|queue| queue.go_on(flight, done, spent < budget)) {
+                        Ok(next) => flight = next,
+                        Err(end) => break end,
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    break self.under_lock(|queue| queue.put_back(flight, written, Flushed::Blocked));
+                }
+                Err(error) => break self.under_lock(|queue| queue.broke(flight, written, error)),
+            }
+        };
+        if room {
+            self.link.room();
+        }
+        flushed
+    }
+
     /// A publisher writes what the socket takes at once, and about `budget` bytes at the most. True if the owner is to be woken, and goes on.
     pub fn write_as_publisher(
         &self,
