@@ -55,7 +55,7 @@ impl Oracle {
             let bytes = UNHEARD_BYTES + reply.len();
             ledger.largest = ledger.largest.max(bytes);
             ledger.retained_max += 1;
-            ledger.unheard.push(topic);
+            ledger.unheard.push((topic, message.sequence));
             *self.pushed.entry(session).or_default() += bytes;
         }
     }
@@ -66,13 +66,19 @@ impl Oracle {
         let Some(ledger) = self.ledgers.get_mut(session) else { return };
         ledger.received += 1;
         ledger.retained_received += 1;
-        let is_it = |at: &usize| TOPICS.get(*at) == Some(&topic);
-        if let Some(at) = ledger.unheard.iter().position(is_it) {
-            ledger.unheard.remove(at);
-            self.checks.saw("a request that nobody got was told so");
-        } else {
-            self.fail(Promise::Extras, format!("session {session} was told of a request that was heard"));
+        let is_it = |(at, _): &&(usize, u64)| TOPICS.get(*at) == Some(&topic);
+        let Some(&(at, _)) = ledger.unheard.iter().find(is_it) else {
+            let text = format!("session {session} was told of a request that was heard");
+            return self.fail(Promise::Extras, text);
+        };
+        // It is the newest of its topic as well, and takes the place of what waits: of those before it, too.
+        let last = ledger.unheard.iter().filter(is_it).map(|(_, sequence)| *sequence).max();
+        let newest = ledger.newest.entry((sid, at)).or_default();
+        newest.covers = newest.covers.max(last.unwrap_or(0));
+        if let Some(first) = ledger.unheard.iter().position(|told| told.0 == at) {
+            ledger.unheard.remove(first);
         }
+        self.checks.saw("a request that nobody got was told so");
     }
 
     /// What it should have been told and was not, where it missed nothing.
@@ -83,7 +89,8 @@ impl Oracle {
         if ledger.unheard.is_empty() || bounded || ledger.closing {
             return;
         }
-        let topics: Vec<&str> = ledger.unheard.iter().filter_map(|at| TOPICS.get(*at).copied()).collect();
+        let topics: Vec<&str> =
+            ledger.unheard.iter().filter_map(|(at, _)| TOPICS.get(*at).copied()).collect();
         let text = format!("session {session} was not told that nobody got its requests: {topics:?}");
         self.fail(Promise::Extras, text);
     }

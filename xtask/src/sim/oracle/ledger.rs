@@ -187,8 +187,8 @@ pub(super) struct Ledger {
     /// On NATS: it knows headers, and wants to be told of requests that nobody got.
     pub(super) headers: bool,
     pub(super) no_responders: bool,
-    /// Topics of replies to requests that nobody got, of which it is to be told.
-    pub(super) unheard: Vec<usize>,
+    /// Topics of replies to requests that nobody got, of which it is to be told; and which messages the requests were.
+    pub(super) unheard: Vec<(usize, u64)>,
     /// It did not say who it is, or the wrong thing.
     pub(super) barred: bool,
     /// It has sent nonsense, or said `Close`: no answers are certain.
