@@ -299,9 +299,12 @@ impl Oracle {
                 format!("{what}: the retained message came behind message {}, which is newer", was.number),
             );
         }
-        let (sequence, covers) = (sequence.max(was.sequence), was.covers.max(debt.since));
-        let newest = Newest { sequence, number, was_retained: true, covers };
+        let sequence = sequence.max(was.sequence);
         self.with(session, |ledger| {
+            // It may have taken the place of one that was asked for earlier.
+            let alike = ledger.debts.iter().filter(|one| one.place == place && one.number == number);
+            let since = alike.map(|one| one.since).fold(debt.since, u64::max);
+            let newest = Newest { sequence, number, was_retained: true, covers: was.covers.max(since) };
             ledger.newest.insert((place, debt.topic), newest);
         });
         self.checks.made(Promise::State, debt.rule);
