@@ -8,6 +8,31 @@ use crate::outbox::Origin;
 use crate::routing::SubscriptionOptions;
 use crate::wire::native::{Event, FrameScanner, WireLimits};
 
+fn subscription(pattern: &str, policy: Policy) -> Arc<Subscription> {
+    let options = SubscriptionOptions { policy, ..SubscriptionOptions::default() };
+    Arc::new(Subscription::new(Pattern::glob(pattern).unwrap(), options))
+}
+
+/// One message that the server itself publishes.
+fn push(queue: &mut Queue, subscription: &Arc<Subscription>, frames: Frames<'_>, expires_ms: u64) {
+    let origin = Origin::Server;
+    queue.push(frames, &Parcel { subscription, messages: 1, expires_ms, origin, newest: None });
+}
+
+/// The same of a number to a topic. Returns the bytes of its frame.
+fn push_number(
+    queue: &mut Queue,
+    subscription: &Arc<Subscription>,
+    topic: &str,
+    number: u8,
+    expires_ms: u64,
+) -> usize {
+    let mut frame = Vec::new();
+    native::encode::message(&mut frame, topic, &[number]);
+    push(queue, subscription, Frames::Copied(&frame), expires_ms);
+    frame.len()
+}
+
 /// Cause: a batch whose first message found somebody writing counted as noted, though nobody had to flush for it. Effect: if the writer was done
 /// before the batch's second message, that one stayed in the outbox until the next batch; the load test missed the last few of a
 /// million messages. Fix: only a batch that is told to flush counts.
@@ -26,18 +51,14 @@ fn a_batch_that_met_a_writer_flushes_what_it_appends_after_it() {
 #[test]
 fn a_skip_keeps_its_buffers_and_no_more_than_the_bound() {
     const BYTES_MAX: usize = 256 << 10;
-    let pattern = Pattern::glob("t").unwrap();
-    let subscription = Arc::new(Subscription::new(pattern, SubscriptionOptions::default()));
+    let subscription = subscription("t", Policy::default());
     let mut queue = Queue::new(Speech::Native, BYTES_MAX);
     for number in 0..10_000_usize {
         // Now and then a large one between them, which is not gathered.
         let large = Frames::Owned(vec![0; 5000]);
         let frames = if number % 100 == 99 { large } else { Frames::Copied(&[0; 1000]) };
         let skips = queue.waiting.bytes() + frames.len() > BYTES_MAX;
-        let origin = Origin::Server;
-        let parcel =
-            Parcel { subscription: &subscription, messages: 1, expires_ms: NEVER, origin, newest: None };
-        queue.push(frames, &parcel);
+        push(&mut queue, &subscription, frames, NEVER);
         if skips {
             let (spare, _) = queue.waiting.spare();
             assert!(spare >= BYTES_MAX / GATHER_BYTES / 2, "{spare} kept");
@@ -69,17 +90,9 @@ fn shown(flight: &Flight) -> Vec<String> {
 /// something else was sent to its session. Found by the simulation. Fix: they are told as well where there is nothing left to write.
 #[test]
 fn who_waits_for_room_is_told_when_what_waited_is_over() {
-    let pattern = Pattern::glob("*").unwrap();
-    let subscription = Arc::new(Subscription::new(pattern, SubscriptionOptions::default()));
+    let subscription = subscription("*", Policy::default());
     let mut queue = Queue::new(Speech::Native, 100);
-    let parcel = Parcel {
-        subscription: &subscription,
-        messages: 1,
-        expires_ms: 5,
-        origin: Origin::Server,
-        newest: None,
-    };
-    queue.push(Frames::Copied(&[0; 90]), &parcel);
+    push(&mut queue, &subscription, Frames::Copied(&[0; 90]), 5);
     queue.wants_room = Some(50);
     let clock = Arc::new(CoarseClock::default());
     clock.set(Now { unix_ms: 5, monotonic_ms: 5 });
@@ -93,19 +106,10 @@ fn who_waits_for_room_is_told_when_what_waited_is_over() {
 /// by the simulation. Fix: it is told anew, before what waits.
 #[test]
 fn a_lagged_that_was_not_written_is_told_before_what_conflate_put_in_front() {
-    let pattern = Pattern::glob("*").unwrap();
-    let options = SubscriptionOptions { policy: Policy::Conflate, ..SubscriptionOptions::default() };
-    let subscription = Arc::new(Subscription::new(pattern, options));
+    let subscription = subscription("*", Policy::Conflate);
     let mut queue = Queue::new(Speech::Native, 1000);
     queue.losses.tells = true;
-    let push = |queue: &mut Queue, topic: &str, number: u8| {
-        let mut frame = Vec::new();
-        native::encode::message(&mut frame, topic, &[number]);
-        let origin = Origin::Server;
-        let parcel =
-            Parcel { subscription: &subscription, messages: 1, expires_ms: NEVER, origin, newest: None };
-        queue.push(Frames::Copied(&frame), &parcel);
-    };
+    let push = |queue: &mut Queue, topic, number| push_number(queue, &subscription, topic, number, NEVER);
     let write_nothing = |queue: &mut Queue, flushed: Flushed| {
         let flight = queue.begin(Writer::Owner).unwrap();
         let seen = shown(&flight);
@@ -132,23 +136,9 @@ fn a_lagged_that_was_not_written_is_told_before_what_conflate_put_in_front() {
 /// closed as if it had failed, and what was written was not counted before. Found by the model check of the bound. Fix: it counts as written then.
 #[test]
 fn a_chunk_that_was_written_up_to_what_conflate_took_back_is_written() {
-    let pattern = Pattern::glob("*").unwrap();
-    let options = SubscriptionOptions { policy: Policy::Conflate, ..SubscriptionOptions::default() };
-    let subscription = Arc::new(Subscription::new(pattern, options));
+    let subscription = subscription("*", Policy::Conflate);
     let mut queue = Queue::new(Speech::Native, 1000);
-    let push = |queue: &mut Queue, topic: &str, expires_ms: u64| {
-        let mut frame = Vec::new();
-        native::encode::message(&mut frame, topic, &[1]);
-        let parcel = Parcel {
-            subscription: &subscription,
-            messages: 1,
-            expires_ms,
-            origin: Origin::Server,
-            newest: None,
-        };
-        queue.push(Frames::Copied(&frame), &parcel);
-        frame.len()
-    };
+    let push = |queue: &mut Queue, topic, expires_ms| push_number(queue, &subscription, topic, 1, expires_ms);
     let first_bytes = push(&mut queue, "a", NEVER);
     push(&mut queue, "b", NEVER);
     let mut flight = queue.begin(Writer::Owner).unwrap();
@@ -165,18 +155,9 @@ fn a_chunk_that_was_written_up_to_what_conflate_took_back_is_written() {
 /// An answer keeps its place between what came before it and what comes after it, though neither was taken apart when it came.
 #[test]
 fn an_answer_stands_where_it_was_given_among_what_conflate_has_put_off() {
-    let pattern = Pattern::glob("*").unwrap();
-    let options = SubscriptionOptions { policy: Policy::Conflate, ..SubscriptionOptions::default() };
-    let subscription = Arc::new(Subscription::new(pattern, options));
+    let subscription = subscription("*", Policy::Conflate);
     let mut queue = Queue::new(Speech::Native, 100_000);
-    let push = |queue: &mut Queue, topic: &str, number: u8| {
-        let mut frame = Vec::new();
-        native::encode::message(&mut frame, topic, &[number]);
-        let origin = Origin::Server;
-        let parcel =
-            Parcel { subscription: &subscription, messages: 1, expires_ms: NEVER, origin, newest: None };
-        queue.push(Frames::Copied(&frame), &parcel);
-    };
+    let push = |queue: &mut Queue, topic, number| push_number(queue, &subscription, topic, number, NEVER);
     push(&mut queue, "a", 1);
     let flight = queue.begin(Writer::Owner).unwrap();
     let _ = queue.put_back(flight, Written::default(), Flushed::Blocked);
