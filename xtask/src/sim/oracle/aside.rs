@@ -66,18 +66,16 @@ impl Oracle {
         let Some(ledger) = self.ledgers.get_mut(session) else { return };
         ledger.received += 1;
         ledger.retained_received += 1;
-        let is_it = |(at, _): &&(usize, u64)| TOPICS.get(*at) == Some(&topic);
-        let Some(&(at, _)) = ledger.unheard.iter().find(is_it) else {
+        let is_it = |(at, _): &(usize, u64)| TOPICS.get(*at) == Some(&topic);
+        let last = ledger.unheard.iter().rfind(|told| is_it(told)).copied();
+        let (Some(first), Some((topic, sequence))) = (ledger.unheard.iter().position(is_it), last) else {
             let text = format!("session {session} was told of a request that was heard");
             return self.fail(Promise::Extras, text);
         };
+        ledger.unheard.remove(first);
         // It is the newest of its topic as well, and takes the place of what waits: of those before it, too.
-        let last = ledger.unheard.iter().filter(is_it).map(|(_, sequence)| *sequence).max();
-        let newest = ledger.newest.entry((sid, at)).or_default();
-        newest.covers = newest.covers.max(last.unwrap_or(0));
-        if let Some(first) = ledger.unheard.iter().position(|told| told.0 == at) {
-            ledger.unheard.remove(first);
-        }
+        let newest = ledger.newest.entry((sid, topic)).or_default();
+        newest.covers = newest.covers.max(sequence);
         self.checks.saw("a request that nobody got was told so");
     }
 

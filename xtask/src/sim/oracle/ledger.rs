@@ -211,6 +211,12 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
+    /// What had been published to its topic when this message was asked for last as a retained one, and has not come as that; 0 if it was not.
+    pub(super) fn asked_at(&self, place: Place, number: u64) -> u64 {
+        let alike = self.debts.iter().filter(|debt| debt.place == place && debt.number == number);
+        alike.map(|debt| debt.since).max().unwrap_or(0)
+    }
+
     /// The policy of all its subscriptions, if they had one.
     pub(super) fn rule(&self) -> Option<Rule> {
         let mut rules = self.rules.iter();

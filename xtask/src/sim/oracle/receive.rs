@@ -185,16 +185,15 @@ impl Oracle {
                 taken_back = taken_back.or((gone.certain && !ledger.blurred).then_some(gone.number));
             }
         }
-        // It may have been the retained one: then that stands for what was published until it was asked for, and what is taken for that is this one,
-        // which waited for its time.
-        let is_it = |debt: &&mut Debt| debt.place == place && debt.number == owed.number;
-        let mut covers = was.covers.max(sequence);
-        for debt in ledger.debts.iter_mut().filter(is_it) {
-            covers = covers.max(debt.since);
-            debt.is_either |= owed.rated;
-        }
+        // It may have been the retained one.
+        let covers = was.covers.max(sequence).max(ledger.asked_at(place, owed.number));
         let newest = Newest { sequence, number: owed.number, was_retained: false, covers };
         ledger.newest.insert((place, topic), newest);
+        if owed.rated {
+            // What is taken for the retained one is this one then, which waited for its time.
+            let is_it = |debt: &&mut Debt| debt.place == place && debt.number == owed.number;
+            ledger.debts.iter_mut().filter(is_it).for_each(|debt| debt.is_either = true);
+        }
         let late = late_lag(ledger, owed);
         let answered = waits_for_ok(ledger, owed);
         self.checks.made(Promise::Order, owed.rule);
@@ -302,9 +301,8 @@ impl Oracle {
         let sequence = sequence.max(was.sequence);
         self.with(session, |ledger| {
             // It may have taken the place of one that was asked for earlier.
-            let alike = ledger.debts.iter().filter(|one| one.place == place && one.number == number);
-            let since = alike.map(|one| one.since).fold(debt.since, u64::max);
-            let newest = Newest { sequence, number, was_retained: true, covers: was.covers.max(since) };
+            let covers = was.covers.max(debt.since).max(ledger.asked_at(place, number));
+            let newest = Newest { sequence, number, was_retained: true, covers };
             ledger.newest.insert((place, debt.topic), newest);
         });
         self.checks.made(Promise::State, debt.rule);
