@@ -217,7 +217,7 @@ impl Session {
                 payload_bytes += publish.value.len() as u64;
                 self.publish(batch, &publish)
             } else {
-                let decoded = match self.decoder.next(rest) {
+                let decoded = match self.decoder.next_other(rest) {
                     Ok(Some(decoded)) => decoded,
                     Ok(None) => break Stop::Empty,
                     Err(error) => break Stop::Broken(error),

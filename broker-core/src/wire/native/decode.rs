@@ -42,10 +42,7 @@ impl Decoder {
         if let Some((publish, frame_bytes)) = self.next_plain(bytes) {
             return Ok(Some(Decoded { command: Ok(Command::Publish(publish)), frame_bytes }));
         }
-        if bytes.is_empty() {
-            return Ok(None);
-        }
-        self.any_command(bytes)
+        self.next_other(bytes)
     }
 
     /// How many bytes the frame under way takes at the least; 0 where nothing is known.
@@ -85,9 +82,13 @@ impl Decoder {
         Some((Publish { pair, topic, value, meta: None }, frame_bytes))
     }
 
+    /// As [`Decoder::next`], for what [`Decoder::next_plain`] has left.
     #[cold]
     #[inline(never)]
-    fn any_command<'a>(&mut self, bytes: &'a [u8]) -> Result<Option<Decoded<'a>>, CommandError> {
+    pub(crate) fn next_other<'a>(&mut self, bytes: &'a [u8]) -> Result<Option<Decoded<'a>>, CommandError> {
+        if bytes.is_empty() {
+            return Ok(None);
+        }
         self.inside = true;
         let Some(frame_bytes) = self.scanner.scan(bytes)? else { return Ok(None) };
         self.inside = false;
